@@ -1,0 +1,166 @@
+// Package control is how everything that shows or steers the agent talks to it: one status
+// value, a handful of commands, one stream of changes, over a socket only its user can open.
+//
+// It owns the wire (HTTP with JSON over a Unix socket in a 0700 directory, a named pipe on
+// Windows), the check of the peer, and the rule of one agent per user. It knows nothing of mail
+// or Salesforce: the agent implements [Agent], the CLI, the tray and the window use [Client].
+package control
+
+import (
+	"context"
+	"time"
+
+	"hawser/sync/fault"
+)
+
+// State is the one word for what the agent is doing; engine.Next derives it.
+type State string
+
+const (
+	NotEnrolled  State = "not-enrolled"
+	NeedsSignIn  State = "needs-sign-in" // Which says salesforce or mail
+	WrongAccount State = "wrong-account"
+	Suspended    State = "suspended"
+	Waiting      State = "waiting" // Until and Why say for what
+	Paused       State = "paused"  // Until; zero time: until resumed
+	Offline      State = "offline"
+	Working      State = "working"
+	UpToDate     State = "up-to-date"
+	NeedsYou     State = "needs-you" // Counts.NeedsYou items
+)
+
+// Status is all there is to see of the agent. Tray, CLI and window render this value and
+// nothing else.
+type Status struct {
+	State   State      `json:"state"`
+	Which   string     `json:"which,omitempty"` // NeedsSignIn: "salesforce" or "mail"
+	Until   time.Time  `json:"until,omitzero"`
+	Why     fault.Code `json:"why,omitempty"`
+	Since   time.Time  `json:"since"`
+	Version string     `json:"version"`
+
+	Salesforce Side   `json:"salesforce"`
+	Mail       Side   `json:"mail"`
+	Counts     Counts `json:"counts"`
+	Calls      Calls  `json:"calls"`
+	// Notes are faults worth a line although work goes on, such as a missing permission.
+	Notes []Note `json:"notes,omitempty"`
+}
+
+// Side is one of the two accounts.
+type Side struct {
+	SignedIn    bool       `json:"signedIn"`
+	Account     string     `json:"account,omitempty"` // user name or address, for people
+	Host        string     `json:"host,omitempty"`
+	LastSuccess time.Time  `json:"lastSuccess,omitzero"`
+	Fault       fault.Code `json:"fault,omitempty"`
+}
+
+// Counts is the conservation law made visible: Seen = Captured + Filtered + Held + Waiting, where
+// Waiting includes NeedsYou.
+type Counts struct {
+	Seen     int `json:"seen"`
+	Captured int `json:"captured"`
+	Filtered int `json:"filtered"`
+	Held     int `json:"held"`
+	Waiting  int `json:"waiting"`
+	NeedsYou int `json:"needsYou"`
+}
+
+// Calls is the day's Salesforce API budget.
+type Calls struct {
+	Used    int `json:"used"` // by this agent since midnight UTC
+	Budget  int `json:"budget"`
+	OrgUsed int `json:"orgUsed,omitempty"` // what Salesforce last said, whole org
+	OrgMax  int `json:"orgMax,omitempty"`
+}
+
+// Note is a fault with its parameter, such as the missing permission's name.
+type Note struct {
+	Code   fault.Code `json:"code"`
+	Detail string     `json:"detail,omitempty"`
+}
+
+// Mail is one mail of the mailbox as a list shows it.
+type Mail struct {
+	Ref     string    `json:"ref"` // opaque; hand it back to Capture
+	Folder  string    `json:"folder"`
+	Date    time.Time `json:"date"`
+	From    string    `json:"from"`
+	To      string    `json:"to"`
+	Subject string    `json:"subject"`
+	Size    int64     `json:"size"`
+	State   string    `json:"state,omitempty"` // "", or its state in the ledger: waiting, captured, held, filtered
+}
+
+// MailQuery selects mails of the mailbox, newest first.
+type MailQuery struct {
+	Folder string // "" is the inbox
+	Search string // server-side full text search; "" is everything
+	Limit  int    // default 50, at most 500
+}
+
+// CaptureResult says what became of the mails handed to Capture.
+type CaptureResult struct {
+	Queued  int `json:"queued"`
+	Already int `json:"already"` // in the ledger before
+	Gone    int `json:"gone"`    // no longer in the mailbox
+}
+
+// QueueItem is a mail that is not yet captured, or was held or filtered.
+type QueueItem struct {
+	ID      int64      `json:"id"`
+	State   string     `json:"state"` // waiting, sending, needs-you, held, filtered
+	Date    time.Time  `json:"date"`
+	From    string     `json:"from"`
+	Subject string     `json:"subject"`
+	Size    int64      `json:"size"`
+	Mark    string     `json:"mark"`
+	Tries   int        `json:"tries"`
+	Next    time.Time  `json:"next,omitzero"`
+	Why     fault.Code `json:"why,omitempty"`
+	Detail  string     `json:"detail,omitempty"`
+}
+
+// JournalItem is a mail that was captured: ids, times and sizes, no content.
+type JournalItem struct {
+	ID       int64     `json:"id"`
+	At       time.Time `json:"at"`
+	Object   string    `json:"object"` // EmailMessage or Task
+	RecordID string    `json:"recordId"`
+	URL      string    `json:"url"`
+	Bytes    int64     `json:"bytes"`
+	Files    int       `json:"files"`
+	LeftOut  int       `json:"leftOut,omitempty"`
+	Mark     string    `json:"mark"`
+}
+
+// SignInStep is one line of progress while a browser sign-in runs.
+type SignInStep struct {
+	Step string `json:"step"`          // "discovering", "browser", "waiting", "exchanging", "checking", "done"
+	URL  string `json:"url,omitempty"` // step "browser": for people whose browser did not open
+}
+
+// Agent is what the running agent does on command. Errors are *fault.Error.
+type Agent interface {
+	Status() Status
+	// Watch calls changed with the present status and then at every change, until ctx ends or
+	// changed returns an error.
+	Watch(ctx context.Context, changed func(Status) error) error
+
+	CheckNow(ctx context.Context) error
+	Pause(ctx context.Context, until time.Time) error // zero: until Resume
+	Resume(ctx context.Context) error
+	Stop(ctx context.Context) error
+
+	// SignIn runs a browser sign-in on side "salesforce" or "mail"; ctx ending cancels it.
+	SignIn(ctx context.Context, side string, progress func(SignInStep)) error
+
+	Mails(ctx context.Context, q MailQuery) ([]Mail, error)
+	Capture(ctx context.Context, refs []string) (CaptureResult, error)
+	// Queue lists items; state "" is everything that waits or needs a person.
+	Queue(ctx context.Context, state string, limit int) ([]QueueItem, error)
+	RetryItem(ctx context.Context, id int64) error
+	SkipItem(ctx context.Context, id int64) error // becomes filtered, content deleted
+	Journal(ctx context.Context, limit int) ([]JournalItem, error)
+}
