@@ -4,29 +4,34 @@
 // It owns the wire (HTTP with JSON over a Unix socket in a 0700 directory, a named pipe on
 // Windows), the check of the peer, and the rule of one agent per user. It knows nothing of mail
 // or Salesforce: the agent implements [Agent], the CLI, the tray and the window use [Client].
+//
+// [Listen], [Client] and [Board] are safe for concurrent use. [Listener.Serve] returns only after
+// every connection it accepted is closed and its handler is over; nothing here polls.
 package control
 
 import (
 	"context"
 	"time"
 
+	"hawser/sync/capture"
 	"hawser/sync/fault"
 )
 
-// State is the one word for what the agent is doing; engine.Next derives it.
-type State string
+// State is the one word for what the agent is doing.
+type State = capture.State
 
+// The states, so that what shows them needs this package alone.
 const (
-	NotEnrolled  State = "not-enrolled"
-	NeedsSignIn  State = "needs-sign-in" // Which says salesforce or mail
-	WrongAccount State = "wrong-account"
-	Suspended    State = "suspended"
-	Waiting      State = "waiting" // Until and Why say for what
-	Paused       State = "paused"  // Until; zero time: until resumed
-	Offline      State = "offline"
-	Working      State = "working"
-	UpToDate     State = "up-to-date"
-	NeedsYou     State = "needs-you" // Counts.NeedsYou items
+	NotEnrolled  = capture.NotEnrolled
+	NeedsSignIn  = capture.NeedsSignIn
+	WrongAccount = capture.WrongAccount
+	Suspended    = capture.Suspended
+	Waiting      = capture.Waiting
+	Paused       = capture.Paused
+	Offline      = capture.Offline
+	Working      = capture.Working
+	UpToDate     = capture.UpToDate
+	NeedsYou     = capture.NeedsYou
 )
 
 // Status is all there is to see of the agent. Tray, CLI and window render this value and
@@ -95,9 +100,9 @@ type Mail struct {
 
 // MailQuery selects mails of the mailbox, newest first.
 type MailQuery struct {
-	Folder string // "" is the inbox
-	Search string // server-side full text search; "" is everything
-	Limit  int    // default 50, at most 500
+	Folder string `json:"folder,omitempty"` // "" is the inbox
+	Search string `json:"search,omitempty"` // server-side full text search; "" is everything
+	Limit  int    `json:"limit,omitempty"`  // default 50, at most 500
 }
 
 // CaptureResult says what became of the mails handed to Capture.

@@ -1,0 +1,49 @@
+# Hawser is built, tried and tested from here. `make` alone explains itself.
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+# One set of flags for development, test and release, so that one build cache serves all.
+export CGO_ENABLED := 0
+VERSION := $(shell sed -n 's/^Version = "\(.*\)"/\1/p' FyneApp.toml)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+GOFLAGS_BUILD := -trimpath -ldflags '$(LDFLAGS)'
+# The programs of this machine; hawser is the agent.
+PROGRAMS := hawser
+
+.PHONY: help demo test check build bench cross deps
+
+help: ## say what can be done here
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: ## watch the real agent carry e-mails into a pretend Salesforce (SCRIPT=1: unattended, with a summary)
+	@mkdir -p dist
+	@go build $(GOFLAGS_BUILD) -o dist/hawser ./app/cmd/hawser
+	@go build -trimpath -o dist/sandbox ./app/cmd/sandbox
+	@./dist/sandbox -agent dist/hawser $(if $(SCRIPT),-script)
+
+test: deps ## everything: unit, real servers, end to end, other platforms
+	@app/agent/testdata/test.sh
+
+check: ## what needs nothing but Go and takes seconds: vet, formatting, architecture, pure logic
+	@test -z "$$(gofmt -l app sync auth store assets)" || { gofmt -l app sync auth store assets; echo "run gofmt -w on these"; exit 1; }
+	@go vet ./...
+	@go test -short ./sync/capture/... ./sync/fault/... ./sync/match/... ./sync/rules/... ./sync/engine/... ./sync/deliver/... ./auth/secret/... ./auth/site/... ./app/config/... ./app/logging/... ./app/text/... ./app/tray/... ./assets/...
+	@go test -short -run 'TestImports|TestPackageDocs|TestSizes|TestShippedBinary' ./app/agent
+
+build: ## the programs for this machine, in dist/
+	@mkdir -p dist
+	@for p in $(PROGRAMS); do go build $(GOFLAGS_BUILD) -o dist/$$p ./app/cmd/$$p; done
+	@ls -l dist
+
+bench: deps ## the numbers we promise, each beside its raw limit and a rival, medians of interleaved runs
+	@go test -run '^$$' -bench . -benchtime 1x ./app/agent -args -rounds=$(or $(ROUNDS),5)
+
+cross: ## Windows built for amd64 and arm64, macOS vetted
+	@mkdir -p dist/windows-amd64 dist/windows-arm64
+	@for arch in amd64 arm64; do GOOS=windows GOARCH=$$arch go build $(GOFLAGS_BUILD) -o dist/windows-$$arch/ ./app/cmd/hawser; done
+	@GOOS=darwin go vet ./sync/... ./auth/... ./store/... ./app/config ./app/control ./app/logging ./app/text
+
+deps: ## install what the tests need (Debian and Ubuntu), saying what it does
+	@app/agent/testdata/deps.sh

@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# The whole test suite: formatting and vet, every package, the other platforms. Run by `make test`.
+set -eu
+cd "$(git rev-parse --show-toplevel 2>/dev/null || dirname "$0")"
+
+make --no-print-directory check
+go test -timeout 20m ./...
+make --no-print-directory cross

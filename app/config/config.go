@@ -1,0 +1,169 @@
+// Package config knows where Hawser keeps its files and what it was told to do.
+//
+// Environment variables are read here and nowhere else, through a function that main hands in;
+// everything below receives plain values. Values are read once at start and never change, so
+// they are safe for concurrent use.
+package config
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"hawser/sync/fault"
+)
+
+// maxFile bounds the configuration file, bytes.
+const maxFile = 1 << 20
+
+// Config is what config.json holds.
+type Config struct {
+	Salesforce Salesforce `json:"salesforce"`
+	Mail       Mail       `json:"mail"`
+	Capture    Capture    `json:"capture"`
+	Trust      Trust      `json:"trust"`
+}
+
+// Salesforce says where and as which app the user signs in.
+type Salesforce struct {
+	Site     string `json:"site"`     // login base: Experience Cloud site with its path, or My Domain
+	ClientID string `json:"clientId"` // consumer key of the External Client App
+	// DailyCalls is how many API calls this agent may make a day; 0 is the default of 100.
+	DailyCalls int `json:"dailyCalls,omitempty"`
+}
+
+// Mail says where the mailbox is and how to sign in to it.
+type Mail struct {
+	Issuer       string   `json:"issuer"` // OpenID Connect issuer
+	ClientID     string   `json:"clientId"`
+	ClientSecret string   `json:"clientSecret,omitempty"` // public by nature where a provider demands one
+	Scopes       []string `json:"scopes"`
+	IMAP         string   `json:"imap"` // host:port, implicit TLS
+}
+
+// Capture says how the user marks mail.
+type Capture struct {
+	Folder  string `json:"folder,omitempty"`  // default "Salesforce"
+	Keyword string `json:"keyword,omitempty"` // default "$Salesforce"
+}
+
+// Trust widens whom Hawser talks to, for companies with their own domains and certificates.
+type Trust struct {
+	Hosts  []string `json:"hosts,omitempty"`  // host names outside Salesforce's own endings that may serve the site
+	CAFile string   `json:"caFile,omitempty"` // PEM, in addition to the system's roots
+}
+
+// Load reads and checks the file. A missing file is an error that wraps [fs.ErrNotExist]; any
+// other problem is a fault with code config-invalid whose Detail names the line or the key.
+func Load(path string) (Config, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return Config{}, fmt.Errorf("read configuration: %w", err)
+	}
+	if info.Size() > maxFile {
+		return Config{}, invalid("the file is larger than 1 MB")
+	}
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return Config{}, fmt.Errorf("read configuration: %w", err)
+	}
+	c, err := parse(raw)
+	if err != nil {
+		return Config{}, err
+	}
+	return c, nil
+}
+
+func parse(raw []byte) (Config, error) {
+	var c Config
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&c); err != nil {
+		return Config{}, invalid(position(raw, err))
+	}
+	if d.More() {
+		return Config{}, invalid("there is text after the closing brace")
+	}
+	if c.Capture.Folder == "" {
+		c.Capture.Folder = "Salesforce"
+	}
+	if c.Capture.Keyword == "" {
+		c.Capture.Keyword = "$Salesforce"
+	}
+	if c.Salesforce.DailyCalls == 0 {
+		c.Salesforce.DailyCalls = 100
+	}
+	return c, c.check()
+}
+
+// check names the first key that cannot work.
+func (c Config) check() error {
+	for _, f := range []struct{ key, value string }{
+		{"salesforce.site", c.Salesforce.Site}, {"salesforce.clientId", c.Salesforce.ClientID},
+		{"mail.issuer", c.Mail.Issuer}, {"mail.clientId", c.Mail.ClientID}, {"mail.imap", c.Mail.IMAP},
+	} {
+		if strings.TrimSpace(f.value) == "" {
+			return invalid("“" + f.key + "” is missing")
+		}
+	}
+	if _, _, err := net.SplitHostPort(c.Mail.IMAP); err != nil {
+		return invalid("“mail.imap” must be host:port")
+	}
+	if strings.ContainsAny(c.Capture.Keyword, " (){%*\"\\]") {
+		return invalid("“capture.keyword” may not contain spaces or any of ( ) { % * \" \\ ]")
+	}
+	if c.Salesforce.DailyCalls < 0 {
+		return invalid("“salesforce.dailyCalls” may not be negative")
+	}
+	return nil
+}
+
+func invalid(detail string) error {
+	f := fault.New(fault.ConfigInvalid, "read configuration", nil)
+	f.Detail = detail
+	return f
+}
+
+// position says where in raw a JSON error is, in words.
+func position(raw []byte, err error) string {
+	var syntax *json.SyntaxError
+	var typ *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &syntax):
+		line := 1 + bytes.Count(raw[:min(int(syntax.Offset), len(raw))], []byte("\n"))
+		return fmt.Sprintf("line %d is not JSON", line)
+	case errors.As(err, &typ):
+		return fmt.Sprintf("“%s” must be a %s", typ.Field, typ.Type)
+	default:
+		return strings.TrimPrefix(err.Error(), "json: ")
+	}
+}
+
+// Missing reports whether err says that there is no configuration yet.
+func Missing(err error) bool { return errors.Is(err, fs.ErrNotExist) }
+
+// Dirs are the folders of one profile.
+type Dirs struct {
+	Config  string // config.json
+	State   string // queue.db, logs
+	Runtime string // control socket, locks
+}
+
+// ConfigFile returns the path of the configuration file.
+func (d Dirs) ConfigFile() string { return filepath.Join(d.Config, "config.json") }
+
+// Create makes the folders, readable by their owner alone.
+func (d Dirs) Create() error {
+	for _, dir := range []string{d.Config, d.State, d.Runtime} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return fmt.Errorf("make folder: %w", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,160 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"hawser/sync/capture"
+	"hawser/sync/fault"
+)
+
+// Config says what an [Engine] works with. Everything but Now, Jitter and the intervals is needed.
+type Config struct {
+	Source     Source
+	Ledger     Ledger
+	Account    capture.Account
+	ReadHeader func(io.Reader) (capture.Header, error)
+	Wake       func()      // delivery has something to do
+	Changed    func(Event) // called from the engine's goroutines; must not block
+	Log        *slog.Logger
+
+	Folder  string // the capture folder, such as "Salesforce"
+	Keyword string // the capture keyword, such as "$Salesforce"
+	MaxSize int64  // of one mail, bytes
+
+	Poll   time.Duration    // how often folders without a watch are looked at; default 15 min
+	Now    func() time.Time // default time.Now
+	Jitter func() float64   // in [0,1); default math/rand
+}
+
+// Event is what the engine tells about itself.
+type Event struct {
+	Scanning bool
+	Fault    fault.Code // "" when the last round worked
+	Until    time.Time  // when a fault of class Retry is tried again
+	Success  time.Time  // when the mailbox was last read through; zero when it was not
+}
+
+// Engine captures what is marked in one mailbox.
+type Engine struct {
+	cfg  Config
+	wake chan struct{} // one-slot: something to do
+	todo *todo
+}
+
+// New checks cfg and returns an Engine that is not running yet.
+func New(cfg Config) (*Engine, error) {
+	if cfg.Source == nil || cfg.Ledger == nil || cfg.ReadHeader == nil || cfg.Wake == nil || cfg.Changed == nil || cfg.Log == nil {
+		return nil, errors.New("engine: Source, Ledger, ReadHeader, Wake, Changed and Log are required")
+	}
+	if cfg.Poll == 0 {
+		cfg.Poll = 15 * time.Minute
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Jitter == nil {
+		cfg.Jitter = rand.Float64
+	}
+	return &Engine{cfg: cfg, wake: make(chan struct{}, 1), todo: newTodo()}, nil
+}
+
+// CheckNow makes the engine look through every folder soon.
+func (e *Engine) CheckNow() {
+	e.todo.all()
+	e.poke()
+}
+
+func (e *Engine) poke() {
+	select {
+	case e.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Run captures until ctx ends, which is its normal end (nil), or until a fault needs a person.
+func (e *Engine) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return e.watch(ctx) })
+	g.Go(func() error { return e.loop(ctx) })
+	err := g.Wait()
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// watch keeps an ear on the two folders in which marks are expected at once.
+func (e *Engine) watch(ctx context.Context) error {
+	return e.cfg.Source.Watch(ctx, []string{e.cfg.Folder, inbox}, func(folder string) {
+		e.todo.add(folder)
+		e.poke()
+	})
+}
+
+// loop works off what is to do, and everything once in a while.
+func (e *Engine) loop(ctx context.Context) error {
+	e.todo.all()
+	tries := 0
+	for {
+		until, err := e.round(ctx, tries)
+		if err != nil {
+			return err
+		}
+		wait := e.cfg.Poll
+		if until.IsZero() {
+			tries = 0
+		} else {
+			tries++
+			wait = until.Sub(e.cfg.Now())
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		case <-timer.C:
+			e.todo.all()
+		case <-e.wake:
+			timer.Stop()
+		}
+	}
+}
+
+// round works off the list once. A fault that goes away by itself is told and returned as the
+// time of the next try; what was not done stays on the list.
+func (e *Engine) round(ctx context.Context, tries int) (time.Time, error) {
+	e.cfg.Changed(Event{Scanning: true})
+	err := e.work(ctx)
+	if ctx.Err() != nil {
+		return time.Time{}, ctx.Err()
+	}
+	if err == nil {
+		e.cfg.Changed(Event{Success: e.cfg.Now()})
+		return time.Time{}, nil
+	}
+	f := fault.Of(err)
+	if f.Code.Class() != fault.Retry {
+		e.cfg.Changed(Event{Fault: f.Code})
+		return time.Time{}, err
+	}
+	until := e.cfg.Now().Add(Backoff(tries, f.After, e.cfg.Jitter()))
+	e.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "capture postponed", slog.String("code", string(f.Code)), slog.Any("err", err), slog.Time("until", until))
+	e.cfg.Changed(Event{Fault: f.Code, Until: until})
+	return until, nil
+}
+
+// Backoff returns how long to wait after a number of failed tries: 2 s doubling to 5 min, with
+// half of it drawn by lot (jitter in [0,1)), and never less than the other side asked for, up
+// to an hour.
+func Backoff(tries int, asked time.Duration, jitter float64) time.Duration {
+	step := min(2*time.Second<<min(tries, 8), 5*time.Minute)
+	wait := step/2 + time.Duration(jitter*float64(step/2))
+	return max(wait, min(asked, time.Hour))
+}
