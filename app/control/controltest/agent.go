@@ -1,0 +1,193 @@
+// Package controltest is a stand-in for the running agent: it shows what a test puts into it and
+// notes what it is told to do.
+//
+// It implements control.Agent and nothing behind it: no mailbox, no queue, no clock. All methods
+// are safe for concurrent use; fields are set before the first call.
+package controltest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"hawser/app/control"
+	"hawser/sync/fault"
+)
+
+// Fault makes a method fail, in a form that a JSON file can hold.
+type Fault struct {
+	Code   fault.Code `json:"code"`
+	Detail string     `json:"detail,omitempty"`
+}
+
+// Agent is the stand-in. The zero value is a healthy agent with nothing to show.
+type Agent struct {
+	control.Board `json:"-"`
+
+	Mailbox []control.Mail        `json:"mailbox"`
+	Items   []control.QueueItem   `json:"items"`
+	Sent    []control.JournalItem `json:"sent"`
+	Steps   []control.SignInStep  `json:"steps"`
+	Result  control.CaptureResult `json:"result"`
+	// Faults fails a command by its name: check, pause, resume, stop, signin, mails, capture,
+	// queue, retry, skip, journal.
+	Faults map[string]Fault `json:"faults"`
+	// Hang makes SignIn wait after its steps until its context ends.
+	Hang bool `json:"hang"`
+	// Stopped is called by Stop, when set.
+	Stopped func() `json:"-"`
+
+	mu    sync.Mutex
+	calls []string
+	said  chan struct{}
+}
+
+var _ control.Agent = (*Agent)(nil)
+
+// Calls returns what the agent was told to do, one line per command, in order.
+func (a *Agent) Calls() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.calls)
+}
+
+// Await waits until the agent was told the given line, or ctx ends.
+func (a *Agent) Await(ctx context.Context, call string) error {
+	for {
+		a.mu.Lock()
+		if slices.Contains(a.calls, call) {
+			a.mu.Unlock()
+			return nil
+		}
+		if a.said == nil {
+			a.said = make(chan struct{})
+		}
+		said := a.said
+		a.mu.Unlock()
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("await %q: %w; told %q", call, ctx.Err(), a.Calls())
+		case <-said:
+		}
+	}
+}
+
+// told notes a command and returns the fault it has to fail with, if any.
+func (a *Agent) told(name, call string) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.calls = append(a.calls, call)
+	if a.said != nil {
+		close(a.said)
+		a.said = nil
+	}
+	f, ok := a.Faults[name]
+	if !ok {
+		return nil
+	}
+	err := fault.New(f.Code, name, nil)
+	err.Detail = f.Detail
+	return err
+}
+
+// CheckNow implements control.Agent.
+func (a *Agent) CheckNow(context.Context) error { return a.told("check", "check") }
+
+// Pause implements control.Agent and shows the pause.
+func (a *Agent) Pause(_ context.Context, until time.Time) error {
+	call := "pause"
+	if !until.IsZero() {
+		call += " " + until.UTC().Format(time.RFC3339)
+	}
+	if err := a.told("pause", call); err != nil {
+		return err
+	}
+	s := a.Status()
+	s.State, s.Until = control.Paused, until
+	a.Set(s)
+	return nil
+}
+
+// Resume implements control.Agent and shows the end of the pause.
+func (a *Agent) Resume(context.Context) error {
+	if err := a.told("resume", "resume"); err != nil {
+		return err
+	}
+	s := a.Status()
+	s.State, s.Until = control.UpToDate, time.Time{}
+	a.Set(s)
+	return nil
+}
+
+// Stop implements control.Agent.
+func (a *Agent) Stop(context.Context) error {
+	if err := a.told("stop", "stop"); err != nil {
+		return err
+	}
+	if a.Stopped != nil {
+		a.Stopped()
+	}
+	return nil
+}
+
+// SignIn implements control.Agent: it shows Steps and then succeeds, fails, or hangs.
+func (a *Agent) SignIn(ctx context.Context, side string, progress func(control.SignInStep)) error {
+	err := a.told("signin", "signin "+side)
+	for _, s := range a.Steps {
+		progress(s)
+	}
+	if err != nil || !a.Hang {
+		return err
+	}
+	<-ctx.Done()
+	_ = a.told("", "signin cancelled") // no command, so no fault
+	return fault.New(fault.SignInCancelled, "sign in", ctx.Err())
+}
+
+// Mails implements control.Agent; it does not search.
+func (a *Agent) Mails(_ context.Context, q control.MailQuery) ([]control.Mail, error) {
+	return a.Mailbox, a.told("mails", fmt.Sprintf("mails %q %q %d", q.Folder, q.Search, q.Limit))
+}
+
+// Capture implements control.Agent.
+func (a *Agent) Capture(_ context.Context, refs []string) (control.CaptureResult, error) {
+	return a.Result, a.told("capture", fmt.Sprintf("capture %q", refs))
+}
+
+// Queue implements control.Agent: state "" is waiting, sending and needs-you.
+func (a *Agent) Queue(_ context.Context, state string, limit int) ([]control.QueueItem, error) {
+	if err := a.told("queue", fmt.Sprintf("queue %q %d", state, limit)); err != nil {
+		return nil, err
+	}
+	var items []control.QueueItem
+	for _, it := range a.Items {
+		open := it.State == "waiting" || it.State == "sending" || it.State == "needs-you"
+		if it.State == state || state == "" && open {
+			items = append(items, it)
+		}
+	}
+	return items, nil
+}
+
+// RetryItem implements control.Agent; NotFound when no item has that id.
+func (a *Agent) RetryItem(_ context.Context, id int64) error { return a.item("retry", id) }
+
+// SkipItem implements control.Agent; NotFound when no item has that id.
+func (a *Agent) SkipItem(_ context.Context, id int64) error { return a.item("skip", id) }
+
+func (a *Agent) item(name string, id int64) error {
+	if err := a.told(name, fmt.Sprintf("%s %d", name, id)); err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(a.Items, func(it control.QueueItem) bool { return it.ID == id }) {
+		return fault.New(fault.NotFound, name, nil)
+	}
+	return nil
+}
+
+// Journal implements control.Agent.
+func (a *Agent) Journal(_ context.Context, limit int) ([]control.JournalItem, error) {
+	return a.Sent, a.told("journal", fmt.Sprintf("journal %d", limit))
+}
