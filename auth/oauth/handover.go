@@ -1,0 +1,98 @@
+package oauth
+
+import (
+	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"os"
+	"time"
+
+	"hawser/auth/secret"
+)
+
+// handOverLife is how long another process may take the access token over.
+const handOverLife = time.Minute
+
+// note is the sealed content of the hand-over file.
+type note struct {
+	Key      string    `json:"key"`
+	Access   string    `json:"access"`
+	Got      time.Time `json:"got"`
+	Expiry   time.Time `json:"expiry,omitzero"`
+	APIBase  string    `json:"apiBase,omitempty"`
+	Fallback string    `json:"fallback,omitempty"`
+}
+
+func (t *Tokens) handOverPath() string { return t.cfg.Lock + ".handover" }
+
+// seal returns the AEAD for a refresh token. Whoever has that token could get an access token
+// anyway, so the file gives nothing away that its reader does not have.
+func (t *Tokens) seal(refresh secret.String) (cipher.AEAD, error) {
+	key, err := hkdf.Key(sha256.New, []byte(refresh.Reveal()), nil, "hawser token hand-over 1 "+t.cfg.Provider.TokenURL, 32)
+	if err != nil {
+		return nil, err
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	return cipher.NewGCMWithRandomNonce(block)
+}
+
+// handOver leaves the access token for processes that wait for the lock. It failing costs them a
+// refresh of their own.
+func (t *Tokens) handOver(ctx context.Context, key string, refresh secret.String, h held) {
+	apiBase, fallback := t.Hosts()
+	plain, err := json.Marshal(note{Key: key, Access: h.token.Reveal(), Got: h.got, Expiry: h.expiry, APIBase: apiBase, Fallback: fallback})
+	if err == nil {
+		var box cipher.AEAD
+		if box, err = t.seal(refresh); err == nil {
+			err = os.WriteFile(t.handOverPath(), box.Seal(nil, nil, plain, nil), lockFileMode)
+		}
+	}
+	if err != nil {
+		t.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "access token not handed over", slog.Any("err", err))
+	}
+}
+
+// takeOver uses what another process got while this one waited for the lock.
+func (t *Tokens) takeOver(ctx context.Context, key string, stale, refresh secret.String) (secret.String, bool) {
+	sealed, err := os.ReadFile(t.handOverPath())
+	if err != nil {
+		return secret.String{}, false
+	}
+	box, err := t.seal(refresh)
+	if err != nil {
+		return secret.String{}, false
+	}
+	plain, err := box.Open(nil, nil, sealed, nil)
+	if err != nil { // of an older refresh token, or half written
+		return secret.String{}, false
+	}
+	var n note
+	now := t.cfg.Now()
+	if json.Unmarshal(plain, &n) != nil || n.Key != key || now.Sub(n.Got).Abs() > handOverLife {
+		return secret.String{}, false
+	}
+	h := held{token: secret.New(n.Access), got: n.Got, expiry: n.Expiry}
+	if !h.good(now, stale) {
+		return secret.String{}, false
+	}
+	t.mu.Lock()
+	t.access[key], t.apiBase, t.fallback = h, n.APIBase, n.Fallback
+	t.mu.Unlock()
+	t.cfg.Log.LogAttrs(ctx, slog.LevelDebug, "access token taken over")
+	return h.token, true
+}
+
+func (t *Tokens) dropHandOver(ctx context.Context) {
+	if err := os.Remove(t.handOverPath()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "hand-over not removed", slog.Any("err", err))
+	}
+}
