@@ -1,0 +1,220 @@
+package agentdb
+
+import (
+	"context"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+
+	"hawser/sync/capture"
+	"hawser/sync/deliver"
+	"hawser/sync/fault"
+)
+
+// Admit takes mails into the ledger and moves the cursors that passed them, all in one
+// transaction. A key that is there already is not added again: its place is remembered, and a
+// mail that was held or filtered and is now picked by hand (MarkHand, State Waiting, with
+// content) is queued under a new id. On nil every Staged handed in is used up; on an error
+// nothing changed, and they may be admitted again or discarded.
+func (d *DB) Admit(ctx context.Context, mails []NewMail, cursors []capture.Cursor) (added int, err error) {
+	rows := make([]row, len(mails))
+	for i := range mails {
+		if rows[i], err = d.prepareRow(&mails[i]); err != nil {
+			return 0, err
+		}
+	}
+	dropped := false
+	err = d.db.Tx(ctx, "admit mails", func(tx *sql.Tx) error {
+		a, err := newAdmission(ctx, tx, d)
+		if err != nil {
+			return err
+		}
+		defer a.close()
+		for i := range mails {
+			if err := a.admit(ctx, &mails[i], rows[i]); err != nil {
+				return err
+			}
+		}
+		for _, c := range cursors {
+			if err := a.move(ctx, c); err != nil {
+				return err
+			}
+		}
+		added, dropped = a.added, a.dropped
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	if dropped {
+		d.tidy(ctx)
+	}
+	return added, nil
+}
+
+// row is what is computed of a mail before the transaction, which stays short that way.
+type row struct {
+	id    int64
+	key   []byte
+	print []byte
+	head  []byte
+	size  int64
+}
+
+func (d *DB) prepareRow(m *NewMail) (row, error) {
+	key, err := keyBytes(m.Key)
+	if err != nil {
+		return row{}, err
+	}
+	r := row{key: key, print: d.printOf(m.Fingerprint), size: m.Size}
+	switch {
+	case m.State == Waiting && m.Staged == nil, m.State != Waiting && m.State != Held && m.State != Filtered:
+		return row{}, fault.New(fault.Internal, "admit mails", fmt.Errorf("state %d without content", m.State))
+	case m.Staged != nil:
+		r.id, r.size = m.Staged.id, m.Staged.Size
+	default:
+		r.id = d.nextID.Add(1)
+	}
+	r.head, err = d.sealHead(r.id, m)
+	return r, err
+}
+
+func (d *DB) printOf(fingerprint [32]byte) []byte {
+	return d.seal.KeyedHash("fingerprint", fingerprint[:])
+}
+
+func keyBytes(k capture.Key) ([]byte, error) {
+	b, err := hex.DecodeString(string(k))
+	if err != nil || len(b) != 32 {
+		return nil, fault.New(fault.Internal, "read mail key", errors.New("not 64 hexadecimal digits"))
+	}
+	return b, nil
+}
+
+// admission is one running Admit.
+type admission struct {
+	db      *DB
+	tx      *sql.Tx
+	mail    *sql.Stmt
+	content *sql.Stmt
+	place   *sql.Stmt
+	folders folders
+	seenAt  int64
+	added   int
+	dropped bool // content was deleted
+}
+
+func newAdmission(ctx context.Context, tx *sql.Tx, d *DB) (*admission, error) {
+	a := &admission{db: d, tx: tx, folders: folders{db: d, tx: tx}, seenAt: d.now().UnixMilli()}
+	for _, p := range []struct {
+		stmt *(*sql.Stmt)
+		text string
+	}{
+		{&a.mail, `INSERT INTO mail (id, key, fingerprint, state, mark, live, size, seen_at, step, why, rule, folder, validity, uid, head)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING`},
+		{&a.content, insertContent},
+		{&a.place, "INSERT INTO place (folder, validity, uid) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"},
+	} {
+		var err error
+		if *p.stmt, err = tx.PrepareContext(ctx, p.text); err != nil {
+			a.close()
+			return nil, err
+		}
+	}
+	return a, nil
+}
+
+func (a *admission) close() {
+	for _, s := range []*sql.Stmt{a.mail, a.content, a.place} {
+		if s != nil {
+			_ = s.Close() // its transaction ends right after and reports for it
+		}
+	}
+}
+
+func (a *admission) admit(ctx context.Context, m *NewMail, r row) error {
+	folder, err := a.remember(ctx, m.Ref)
+	if err != nil {
+		return err
+	}
+	fresh, err := a.insert(ctx, m, r, folder)
+	if err != nil {
+		return err
+	}
+	if !fresh {
+		if fresh, err = a.again(ctx, m, r, folder); err != nil {
+			return err
+		}
+	} else {
+		a.added++
+	}
+	if !fresh || m.State == Filtered {
+		return dropStaged(ctx, a.tx, m.Staged)
+	}
+	return a.keep(ctx, m.Staged)
+}
+
+// remember stores that a mail of the ledger was seen in this place and returns its folder.
+func (a *admission) remember(ctx context.Context, ref capture.Ref) (sql.NullInt64, error) {
+	if ref == (capture.Ref{}) {
+		return sql.NullInt64{}, nil
+	}
+	folder, err := a.folders.id(ctx, ref.Folder)
+	if err != nil {
+		return sql.NullInt64{}, err
+	}
+	_, err = a.place.ExecContext(ctx, folder, ref.Validity, ref.UID)
+	return sql.NullInt64{Int64: folder, Valid: true}, err
+}
+
+// insert adds the row unless its key is there already.
+func (a *admission) insert(ctx context.Context, m *NewMail, r row, folder sql.NullInt64) (bool, error) {
+	res, err := a.mail.ExecContext(ctx, r.id, r.key, r.print, m.State, string(m.Mark), m.Live, r.size, a.seenAt,
+		deliver.StepCreate, string(m.Why), m.Rule, folder, m.Ref.Validity, m.Ref.UID, r.head)
+	if err != nil {
+		return false, err
+	}
+	n, err := res.RowsAffected()
+	return n == 1, err
+}
+
+// again meets a mail whose key is in the ledger. It reports whether the mail took its place anew.
+func (a *admission) again(ctx context.Context, m *NewMail, r row, folder sql.NullInt64) (bool, error) {
+	var id int64
+	var state State
+	err := a.tx.QueryRowContext(ctx, "SELECT id, state FROM mail WHERE key = ?", r.key).Scan(&id, &state)
+	if err != nil {
+		return false, err
+	}
+	rethought := m.State == Waiting && m.Mark == capture.MarkHand && (state == Held || state == Filtered)
+	if !rethought {
+		if folder.Valid {
+			_, err = a.tx.ExecContext(ctx, "UPDATE mail SET folder = ?, validity = ?, uid = ? WHERE id = ?",
+				folder, m.Ref.Validity, m.Ref.UID, id)
+		}
+		return false, err
+	}
+	if err := dropContent(ctx, a.tx, id); err != nil {
+		return false, err
+	}
+	a.dropped = true
+	if _, err := a.tx.ExecContext(ctx, "DELETE FROM mail WHERE id = ?", id); err != nil {
+		return false, err
+	}
+	return a.insert(ctx, m, r, folder)
+}
+
+// keep makes the staged content the content of the mail with its id.
+func (a *admission) keep(ctx context.Context, s *Staged) error {
+	switch {
+	case s == nil:
+		return nil
+	case s.spooled:
+		_, err := a.tx.ExecContext(ctx, "DELETE FROM spool WHERE mail = ?", s.id)
+		return err
+	default:
+		_, err := a.content.ExecContext(ctx, contentID(s.id, 0), true, s.only)
+		return err
+	}
+}

@@ -1,0 +1,160 @@
+package agentdb
+
+import (
+	"context"
+	"crypto/hmac"
+	"database/sql"
+	"errors"
+	"strconv"
+
+	"hawser/store/sqlitedb"
+	"hawser/sync/capture"
+)
+
+// folders finds and makes folder rows within one transaction.
+type folders struct {
+	db    *DB
+	tx    *sql.Tx
+	known map[string]int64
+}
+
+func (d *DB) folderHash(name string) []byte { return d.seal.KeyedHash("folder", []byte(name)) }
+
+func folderAAD(id int64) sqlitedb.AAD {
+	return sqlitedb.AAD{Table: "folder", Row: strconv.FormatInt(id, 10), Schema: schema}
+}
+
+func (f *folders) id(ctx context.Context, name string) (int64, error) {
+	if id, ok := f.known[name]; ok {
+		return id, nil
+	}
+	hash := f.db.folderHash(name)
+	var id int64
+	err := f.tx.QueryRowContext(ctx, "SELECT id FROM folder WHERE hash = ?", hash).Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) {
+		id, err = f.make(ctx, name, hash)
+	}
+	if err != nil {
+		return 0, err
+	}
+	if f.known == nil {
+		f.known = map[string]int64{}
+	}
+	f.known[name] = id
+	return id, nil
+}
+
+func (f *folders) make(ctx context.Context, name string, hash []byte) (int64, error) {
+	var last sql.NullInt64
+	if err := f.tx.QueryRowContext(ctx, "SELECT max(id) FROM folder").Scan(&last); err != nil {
+		return 0, err
+	}
+	id := last.Int64 + 1
+	_, err := f.tx.ExecContext(ctx, "INSERT INTO folder (id, hash, name) VALUES (?, ?, ?)",
+		id, hash, f.db.seal.Seal(folderAAD(id), []byte(name)))
+	return id, err
+}
+
+// move stores a cursor. A new UIDVALIDITY makes every older place of the folder meaningless
+// (RFC 3501 section 2.3.1.1), so those are forgotten.
+func (a *admission) move(ctx context.Context, c capture.Cursor) error {
+	folder, err := a.folders.id(ctx, c.Folder)
+	if err != nil {
+		return err
+	}
+	for _, old := range []string{"<", ">"} { // not <>, which would read every place of the folder
+		_, err := a.tx.ExecContext(ctx, "DELETE FROM place WHERE folder = ? AND validity "+old+" ?", folder, c.Validity)
+		if err != nil {
+			return err
+		}
+	}
+	_, err = a.tx.ExecContext(ctx, `INSERT INTO cursor (folder, validity, next, modseq) VALUES (?, ?, ?, ?)
+		ON CONFLICT (folder) DO UPDATE SET validity = excluded.validity, next = excluded.next, modseq = excluded.modseq`,
+		folder, c.Validity, c.Next, int64(c.ModSeq))
+	return err
+}
+
+// Cursor returns up to where a folder was read; false when it never was.
+func (d *DB) Cursor(ctx context.Context, folder string) (capture.Cursor, bool, error) {
+	c := capture.Cursor{Folder: folder}
+	var modseq int64
+	err := d.db.Read().QueryRowContext(ctx, `SELECT c.validity, c.next, c.modseq
+		FROM cursor c JOIN folder f ON f.id = c.folder WHERE f.hash = ?`, d.folderHash(folder)).
+		Scan(&c.Validity, &c.Next, &modseq)
+	if errors.Is(err, sql.ErrNoRows) {
+		return capture.Cursor{}, false, nil
+	}
+	if err != nil {
+		return capture.Cursor{}, false, sqlitedb.Fault("read cursor", err)
+	}
+	c.ModSeq = uint64(modseq)
+	return c, true, nil
+}
+
+// ForgetFolder drops the cursor, the places and the name of a folder; its mails stay in the
+// ledger. It will be read from its beginning.
+func (d *DB) ForgetFolder(ctx context.Context, folder string) error {
+	return d.db.Tx(ctx, "forget folder", func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "DELETE FROM folder WHERE hash = ?", d.folderHash(folder))
+		return err
+	})
+}
+
+// KnownRefs returns which of uids were seen in the folder under this UIDVALIDITY. It answers
+// true only; nothing is said of the others.
+func (d *DB) KnownRefs(ctx context.Context, folder string, validity uint32, uids []uint32) (map[uint32]bool, error) {
+	known := make(map[uint32]bool, len(uids))
+	if len(uids) == 0 {
+		return known, nil
+	}
+	stmt, err := d.db.Read().PrepareContext(ctx, `SELECT 1 FROM place
+		WHERE folder = (SELECT id FROM folder WHERE hash = ?) AND validity = ? AND uid = ?`)
+	if err != nil {
+		return nil, sqlitedb.Fault("look up places", err)
+	}
+	defer func() { _ = stmt.Close() }()
+	hash := d.folderHash(folder)
+	for _, uid := range uids {
+		var one int
+		err := stmt.QueryRowContext(ctx, hash, validity, uid).Scan(&one)
+		if err == nil {
+			known[uid] = true
+		} else if !errors.Is(err, sql.ErrNoRows) {
+			return nil, sqlitedb.Fault("look up places", err)
+		}
+	}
+	return known, nil
+}
+
+// Known returns what the ledger remembers of mails; absent keys were never seen.
+func (d *DB) Known(ctx context.Context, keys []capture.Key) (map[capture.Key]Known, error) {
+	known := make(map[capture.Key]Known, len(keys))
+	if len(keys) == 0 {
+		return known, nil
+	}
+	stmt, err := d.db.Read().PrepareContext(ctx, "SELECT id, state, fingerprint FROM mail WHERE key = ?")
+	if err != nil {
+		return nil, sqlitedb.Fault("look up mails", err)
+	}
+	defer func() { _ = stmt.Close() }()
+	for _, key := range keys {
+		b, err := keyBytes(key)
+		if err != nil {
+			return nil, err
+		}
+		k := Known{hash: d.printOf}
+		err = stmt.QueryRowContext(ctx, b).Scan(&k.ID, &k.State, &k.print)
+		if err == nil {
+			known[key] = k
+		} else if !errors.Is(err, sql.ErrNoRows) {
+			return nil, sqlitedb.Fault("look up mails", err)
+		}
+	}
+	return known, nil
+}
+
+// Matches reports whether the mail in the ledger has this fingerprint (capture.Fingerprint). If
+// not, another mail claims the same Message-ID.
+func (k Known) Matches(fingerprint [32]byte) bool {
+	return k.hash != nil && hmac.Equal(k.print, k.hash(fingerprint))
+}

@@ -1,0 +1,172 @@
+package agentdb
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"hawser/auth/secret"
+	"hawser/store/sqlitedb"
+	"hawser/sync/capture"
+	"hawser/sync/fault"
+)
+
+// SaveSecret stores a token under a name, over an older one.
+func (d *DB) SaveSecret(ctx context.Context, name string, s secret.String) error {
+	return d.save(ctx, "secret", name, []byte(s.Reveal()))
+}
+
+// Secret returns the token stored under name; empty when there is none.
+func (d *DB) Secret(ctx context.Context, name string) (secret.String, error) {
+	plain, found, err := d.load(ctx, "secret", name)
+	if err != nil || !found {
+		return secret.String{}, err
+	}
+	return secret.New(string(plain)), nil
+}
+
+// DeleteSecret removes the token stored under name, if any, from the disk.
+func (d *DB) DeleteSecret(ctx context.Context, name string) error {
+	err := d.db.Tx(ctx, "delete secret", func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "DELETE FROM secret WHERE name = ?", name)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return d.db.TruncateWAL(ctx)
+}
+
+// SaveSetting stores a value that the program remembers for itself. It is sealed too.
+func (d *DB) SaveSetting(ctx context.Context, name, value string) error {
+	return d.save(ctx, "setting", name, []byte(value))
+}
+
+// Setting returns the value stored under name and whether there is one.
+func (d *DB) Setting(ctx context.Context, name string) (string, bool, error) {
+	plain, found, err := d.load(ctx, "setting", name)
+	return string(plain), found, err
+}
+
+// save and load know the two tables of named texts; table is one of our own words.
+func (d *DB) save(ctx context.Context, table, name string, plain []byte) error {
+	sealed := d.seal.Seal(sqlitedb.AAD{Table: table, Row: name, Schema: schema}, plain)
+	return d.db.Tx(ctx, "save "+table, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "INSERT INTO "+table+" (name, sealed) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET sealed = excluded.sealed",
+			name, sealed)
+		return err
+	})
+}
+
+func (d *DB) load(ctx context.Context, table, name string) ([]byte, bool, error) {
+	var sealed []byte
+	err := d.db.Read().QueryRowContext(ctx, "SELECT sealed FROM "+table+" WHERE name = ?", name).Scan(&sealed)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, sqlitedb.Fault("read "+table, err)
+	}
+	plain, err := d.opened(sqlitedb.AAD{Table: table, Row: name, Schema: schema}, sealed)
+	return plain, err == nil, err
+}
+
+// bound is the sealed text of the binding.
+type bound struct {
+	Account capture.Account
+	Mailbox capture.Mailbox
+}
+
+var bindingAAD = sqlitedb.AAD{Table: "binding", Row: "1", Schema: schema}
+
+// Bind joins this file to one account and one mailbox, once and for all: a repetition changes
+// nothing but the mailbox's address, another account or mailbox is a WrongAccount fault.
+func (d *DB) Bind(ctx context.Context, a capture.Account, m capture.Mailbox) error {
+	plain, err := json.Marshal(bound{a, m})
+	if err != nil {
+		return fault.New(fault.Internal, "bind", err)
+	}
+	return d.db.Tx(ctx, "bind", func(tx *sql.Tx) error {
+		var sealed []byte
+		err := tx.QueryRowContext(ctx, "SELECT sealed FROM binding WHERE id = 1").Scan(&sealed)
+		if err == nil {
+			have, err := d.openBinding(sealed)
+			if err != nil {
+				return err
+			}
+			if have.Account != a || have.Mailbox.Issuer != m.Issuer || have.Mailbox.Subject != m.Subject {
+				return fault.New(fault.WrongAccount, "bind", nil)
+			}
+		} else if !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, "INSERT INTO binding (id, sealed) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET sealed = excluded.sealed",
+			d.seal.Seal(bindingAAD, plain))
+		return err
+	})
+}
+
+// Binding returns the account and mailbox of this file; false when it has none yet.
+func (d *DB) Binding(ctx context.Context) (capture.Account, capture.Mailbox, bool, error) {
+	var sealed []byte
+	err := d.db.Read().QueryRowContext(ctx, "SELECT sealed FROM binding WHERE id = 1").Scan(&sealed)
+	if errors.Is(err, sql.ErrNoRows) {
+		return capture.Account{}, capture.Mailbox{}, false, nil
+	}
+	if err != nil {
+		return capture.Account{}, capture.Mailbox{}, false, sqlitedb.Fault("read binding", err)
+	}
+	b, err := d.openBinding(sealed)
+	return b.Account, b.Mailbox, err == nil, err
+}
+
+func (d *DB) openBinding(sealed []byte) (bound, error) {
+	var b bound
+	plain, err := d.opened(bindingAAD, sealed)
+	if err != nil {
+		return b, err
+	}
+	if err := json.Unmarshal(plain, &b); err != nil {
+		return bound{}, fault.New(fault.QueueDamaged, "decode binding", fmt.Errorf("binding: %w", err))
+	}
+	return b, nil
+}
+
+// SaveCalls stores how many Salesforce calls were used on a UTC day ("2006-01-02"). The number
+// never falls: a late writer cannot give calls back.
+func (d *DB) SaveCalls(ctx context.Context, day string, used int) error {
+	return d.db.Tx(ctx, "save calls", func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "INSERT INTO budget (day, used) VALUES (?, ?) ON CONFLICT (day) DO UPDATE SET used = max(used, excluded.used)",
+			day, used)
+		return err
+	})
+}
+
+// Calls returns how many Salesforce calls were used on a UTC day.
+func (d *DB) Calls(ctx context.Context, day string) (int, error) {
+	var used int
+	err := d.db.Read().QueryRowContext(ctx, "SELECT used FROM budget WHERE day = ?", day).Scan(&used)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil
+	}
+	return used, sqlitedb.Fault("read calls", err)
+}
+
+// Wipe removes everything: mails, cursors, journal, secrets, settings, binding. What was there
+// is overwritten, and the file shrinks.
+func (d *DB) Wipe(ctx context.Context) error {
+	err := d.db.Tx(ctx, "wipe", func(tx *sql.Tx) error {
+		for _, table := range []string{"journal", "content", "spool", "mail", "place", "cursor", "folder", "secret", "setting", "binding", "budget"} {
+			if _, err := tx.ExecContext(ctx, "DELETE FROM "+table); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return d.db.Vacuum(ctx)
+}
