@@ -41,9 +41,9 @@ type Job struct {
 	Next     Step      // the step to take now
 	Unknown  bool      // an earlier attempt at Next may have had its effect: verify first
 	Began    time.Time // when that attempt began
-	Tries    int
-	Size     int64  // of the raw mail
-	RecordID string // known once StepCreate is done
+	Tries    int       // attempts so far, for people; delivery keeps its own count
+	Size     int64     // of the raw mail
+	RecordID string    // known once StepCreate is done
 	Kind     Kind
 	Live     bool // just arrived: before any backlog
 }
@@ -52,10 +52,10 @@ type Job struct {
 type Outcome struct {
 	Job      int64
 	Verdict  Verdict
-	Next     Step   // Advanced: the step that follows
+	Next     Step   // Advanced: the step that follows; StepAttach may follow itself
 	RecordID string // set by the step that learned it
 	Kind     Kind
-	RetryAt  time.Time  // Postponed
+	RetryAt  time.Time  // Postponed, Doubtful
 	Code     fault.Code // Postponed, NeedsYou
 	Detail   string     // for the person; stored sealed
 	Bytes    int64      // Sent: what was saved, for the journal
@@ -84,7 +84,8 @@ type Queue interface {
 	NextDue(ctx context.Context) (time.Time, error)
 	// Open reads the raw mail of a job from its beginning.
 	Open(ctx context.Context, job int64) (io.ReadCloser, error)
-	// Begin writes the intent: from now on an interrupted step is Unknown at the next Due.
+	// Begin writes the intent, all or none: from now on an interrupted step is Unknown at the
+	// next Due. When a job no longer waits, because the person took it out, it is NotFound.
 	Begin(ctx context.Context, now time.Time, jobs []int64) error
 	// Settle stores outcomes, all or none.
 	Settle(ctx context.Context, now time.Time, outcomes []Outcome) error
@@ -189,7 +190,7 @@ type Result struct {
 // Limits is how much one call may carry.
 type Limits struct {
 	Records   int   // mails in one Create
-	Bytes     int64 // raw mail bytes in one Create
+	Bytes     int64 // of header block, text and HTML in one Create
 	Addresses int   // in one Find
 	Sought    int   // Saved, Relations or Files in one Find
 	Files     int   // in one Attach

@@ -1,0 +1,207 @@
+package deliver
+
+import (
+	"context"
+	"strings"
+
+	"hawser/sync/capture"
+	"hawser/sync/fault"
+	"hawser/sync/match"
+)
+
+// draft is a mail that is about to be created.
+type draft struct {
+	job  Job
+	mail capture.Mail
+}
+
+// create makes the records of one batch: reads the mails, looks up people and what exists
+// already, and creates the rest in one call.
+func (d *Deliverer) create(ctx context.Context, w *work) error {
+	kind := Email
+	if !w.caps.Email {
+		kind = Task
+	}
+	if kind == Task && !w.caps.Task {
+		return d.unsavable(ctx, w)
+	}
+	drafts, done, err := d.drafts(ctx, w)
+	if err != nil {
+		return err
+	}
+	found, saved, err := d.lookUp(ctx, drafts, w)
+	if err != nil {
+		return d.callFailed(ctx, jobsOf(drafts), false, err, done)
+	}
+	var fresh []draft
+	for _, dr := range drafts {
+		if ex, ok := saved[dr.job.Key]; ok {
+			done = append(done, d.adopt(dr.job, ex, false))
+		} else {
+			fresh = append(fresh, dr)
+		}
+	}
+	if len(fresh) == 0 {
+		return d.settle(ctx, done)
+	}
+	jobs := jobsOf(fresh)
+	if ok, err := d.begin(ctx, jobs); err != nil {
+		return err
+	} else if !ok {
+		return d.settle(ctx, done)
+	}
+	d.paid()
+	results, err := d.cfg.Target.Create(ctx, d.records(fresh, found, kind))
+	if err == nil {
+		err = answersAll(len(results), len(jobs))
+	}
+	if err != nil {
+		return d.callFailed(ctx, jobs, true, err, done)
+	}
+	d.took()
+	created := make([]Outcome, len(jobs))
+	for i, r := range results {
+		created[i] = d.created(ctx, fresh[i], kind, r)
+	}
+	if err := d.settle(ctx, append(done, created...)); err != nil {
+		return err
+	}
+	for i, r := range results {
+		if n := d.notes[jobs[i].ID]; n != nil && r.Err == nil {
+			n.sure = true
+		}
+	}
+	return nil
+}
+
+// unsavable hands every mail to the person: neither object may be created.
+func (d *Deliverer) unsavable(ctx context.Context, w *work) error {
+	done := make([]Outcome, len(w.create))
+	for i, j := range w.create {
+		done[i] = person(j, fault.NothingSavable, strings.Join(w.caps.Missing, "\n"))
+	}
+	return d.settle(ctx, done)
+}
+
+// drafts reads mails until a call is full. At most the limit's bytes and one more mail are held.
+// A key that stands in the queue twice is taken once: the second finds the first saved.
+func (d *Deliverer) drafts(ctx context.Context, w *work) (drafts []draft, done []Outcome, err error) {
+	var bytes int64
+	keys := make(map[capture.Key]bool)
+	for _, j := range w.create {
+		if len(drafts) == w.lim.Records {
+			break
+		}
+		if keys[j.Key] {
+			continue
+		}
+		m, unread, err := d.learn(ctx, j, w.caps)
+		if err != nil {
+			return nil, nil, err
+		}
+		if unread != nil {
+			done = append(done, *unread)
+			continue
+		}
+		n := d.note(j.ID)
+		if len(drafts) > 0 && bytes+n.text > w.lim.Bytes {
+			break
+		}
+		if n.short {
+			m = shorten(m)
+		}
+		bytes += n.text
+		keys[j.Key] = true
+		drafts = append(drafts, draft{job: j, mail: m})
+	}
+	return drafts, done, nil
+}
+
+// lookUp finds the people of a batch, and the mails that may be saved already: a step without an
+// answer and, where Salesforce does not refuse doubles itself, any mail, because another
+// computer may have sent it.
+func (d *Deliverer) lookUp(ctx context.Context, drafts []draft, w *work) (map[string][]match.Candidate, map[capture.Key]Existing, error) {
+	var q Query
+	now := d.cfg.Now()
+	found := make(map[string][]match.Candidate)
+	for _, dr := range drafts {
+		for _, addr := range match.Addresses(dr.mail.Header) {
+			if _, ok := found[addr]; ok {
+				continue
+			}
+			known, ok := d.people.get(addr, now)
+			found[addr] = known
+			if !ok {
+				q.Addresses = append(q.Addresses, addr)
+			}
+		}
+		if dr.job.Unknown || !w.caps.UniqueKey {
+			q.Saved = append(q.Saved, Sought{Key: dr.job.Key, MessageID: dr.mail.MessageID, Date: dr.mail.Date})
+		}
+	}
+	a, err := d.find(ctx, q, w.lim)
+	merge(found, a.People)
+	return found, a.Saved, err
+}
+
+func (d *Deliverer) records(drafts []draft, found map[string][]match.Candidate, kind Kind) []Record {
+	own := d.cfg.Own()
+	records := make([]Record, len(drafts))
+	for i, dr := range drafts {
+		n := d.note(dr.job.ID)
+		people := found
+		if n.bare {
+			people = nil
+		}
+		links := match.Choose(dr.mail.Header, people, own)
+		n.person = ""
+		if links.From != nil {
+			n.person = links.From.ID
+		}
+		records[i] = Record{Key: dr.job.Key, Kind: kind, Mail: dr.mail, Links: links, Incoming: !match.Own(n.from.Addr, own)}
+	}
+	return records
+}
+
+// created decides about one result of Create.
+func (d *Deliverer) created(ctx context.Context, dr draft, kind Kind, r Result) Outcome {
+	switch {
+	case r.Err == nil:
+		j := dr.job
+		j.RecordID, j.Kind = r.ID, kind
+		return d.passed(j, d.note(j.ID), r.Related)
+	case r.Err.Code == fault.AlreadySaved && r.ID != "":
+		return d.adopt(dr.job, Existing{ID: r.ID, Kind: kind}, r.Related)
+	}
+	d.logRefused(ctx, dr.job, r.Err)
+	if r.Err.Code == fault.ReferenceRefused {
+		for _, addr := range match.Addresses(dr.mail.Header) {
+			d.people.drop(addr) // one of them is gone or hidden: look again next time
+		}
+	}
+	return d.refused(dr.job, kind, r.Err)
+}
+
+// adopt goes on with a record that exists already; what hangs on it is not known.
+func (d *Deliverer) adopt(j Job, ex Existing, related bool) Outcome {
+	j.RecordID, j.Kind = ex.ID, ex.Kind
+	n := d.note(j.ID)
+	n.sure, n.done = false, nil
+	return d.passed(j, n, related)
+}
+
+func jobsOf(drafts []draft) []Job {
+	jobs := make([]Job, len(drafts))
+	for i, dr := range drafts {
+		jobs[i] = dr.job
+	}
+	return jobs
+}
+
+// answersAll guards against an answer that does not fit the question: nothing is known then.
+func answersAll(got, want int) error {
+	if got == want {
+		return nil
+	}
+	return &fault.Error{Code: fault.ServerError, Op: "read results", Unknown: true}
+}
