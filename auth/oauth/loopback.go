@@ -24,7 +24,7 @@ import (
 )
 
 const (
-	maxConnections = 128
+	maxConnections = 1024
 	maxHeader      = 16 << 10
 	headerTimeout  = 5 * time.Second
 	resultPath     = "/hawser/result"

@@ -342,7 +342,7 @@ func TestA07Strangers(t *testing.T) {
 			}
 		}
 		u, _ := url.Parse(back)
-		for range 300 { // slow strangers do not keep the browser out
+		for range 1000 { // slow strangers do not keep the browser out
 			conn, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", u.Port()))
 			if err == nil {
 				t.Cleanup(func() { _ = conn.Close() })

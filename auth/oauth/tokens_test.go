@@ -1,0 +1,532 @@
+package oauth
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"hawser/auth/oauth/oauthtest"
+	"hawser/auth/secret"
+	"hawser/sync/fault"
+)
+
+// memStore is a Store that can fail and counts.
+type memStore struct {
+	mu    sync.Mutex
+	v     secret.String
+	saved []string
+	fail  error
+	slow  time.Duration
+}
+
+func (m *memStore) Load(context.Context) (secret.String, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.v, nil
+}
+
+func (m *memStore) Save(_ context.Context, v secret.String) error {
+	time.Sleep(m.slow)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.fail != nil {
+		return m.fail
+	}
+	m.v, m.saved = v, append(m.saved, v.Reveal())
+	return nil
+}
+
+// fileStore is a Store that two processes share.
+type fileStore string
+
+func (f fileStore) Load(context.Context) (secret.String, error) {
+	b, err := os.ReadFile(string(f))
+	if errors.Is(err, fs.ErrNotExist) {
+		return secret.String{}, nil
+	}
+	return secret.New(string(b)), err
+}
+
+func (f fileStore) Save(_ context.Context, v secret.String) error {
+	tmp := fmt.Sprintf("%s.%d", f, os.Getpid())
+	if err := os.WriteFile(tmp, []byte(v.Reveal()), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(tmp, string(f))
+}
+
+type rig struct {
+	iss   *oauthtest.Issuer
+	p     Provider
+	store *memStore
+	lock  string
+	now   time.Time
+	grant Grant
+}
+
+// signedIn returns an account that signed in at a pretend issuer.
+func signedIn(t *testing.T, kind Kind) *rig {
+	t.Helper()
+	iss, p := provider(t, kind)
+	g, err := signIn(t, p, oauthtest.Browser{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &rig{iss: iss, p: p, store: &memStore{v: g.Refresh}, lock: filepath.Join(t.TempDir(), "token.lock"), now: time.Now(), grant: g}
+}
+
+func (r *rig) tokens() *Tokens {
+	return NewTokens(Config{Provider: r.p, Store: r.store, Lock: r.lock, Log: quiet(), Now: func() time.Time { return r.now }})
+}
+
+func (r *rig) refreshes() int { return r.iss.Count("token:refresh_token") }
+
+func TestTokens(t *testing.T) {
+	t.Parallel()
+	for name, kind := range kinds {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := signedIn(t, kind)
+			tk := r.tokens()
+			if err := tk.Adopt(t.Context(), r.grant); err != nil {
+				t.Fatal(err)
+			}
+			first, err := tk.Token(t.Context(), secret.String{})
+			if err != nil || !first.Equal(r.grant.Access) || r.refreshes() != 0 {
+				t.Fatalf("token of the sign-in: %v, %d refreshes", err, r.refreshes())
+			}
+			r.now = r.now.Add(10 * time.Minute)
+			second, err := tk.Token(t.Context(), first)
+			if err != nil || second.Equal(first) || r.refreshes() != 1 {
+				t.Fatalf("after a refusal: %v, %d refreshes", err, r.refreshes())
+			}
+			if third, err := tk.Token(t.Context(), first); err != nil || !third.Equal(second) || r.refreshes() != 1 {
+				t.Fatalf("a late refusal of the old token: %v, %d refreshes", err, r.refreshes())
+			}
+			if kind != Salesforce {
+				r.now = r.now.Add(time.Hour)
+				if third, err := tk.Token(t.Context(), secret.String{}); err != nil || third.Equal(second) || r.refreshes() != 2 {
+					t.Fatalf("after expiry: %v, %d refreshes", err, r.refreshes())
+				}
+			} else if base, _ := tk.Hosts(); base != r.p.Issuer {
+				t.Errorf("API base %q", base)
+			}
+			if err := tk.Revoke(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := tk.Token(t.Context(), secret.String{}); !fault.Is(err, fault.NotSignedIn) {
+				t.Errorf("after sign-out: %v", err)
+			}
+			if kind != Microsoft && r.iss.RefreshValid(r.grant.Refresh.Reveal()) {
+				t.Error("not revoked at the provider")
+			}
+		})
+	}
+}
+
+// TestA13OneRefresh: two processes with 32 goroutines each make one refresh, whose token is
+// durable before anyone has the access token.
+func TestA13OneRefresh(t *testing.T) {
+	t.Parallel()
+	iss, p := provider(t, Salesforce)
+	g, err := signIn(t, p, oauthtest.Browser{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	store := fileStore(filepath.Join(dir, "refresh"))
+	if err := store.Save(t.Context(), g.Refresh); err != nil {
+		t.Fatal(err)
+	}
+	iss.ExpireAccess("alice@example.org")
+	iss.Misbehave(oauthtest.Mischief{TokenDelay: 200 * time.Millisecond})
+	var wg sync.WaitGroup
+	out := make([]bytes.Buffer, 2)
+	for i := range out {
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestRefresher$")
+		cmd.Env = append(os.Environ(), "HAWSER_TEST_REFRESHER="+dir, "HAWSER_TEST_ISSUER="+p.Issuer)
+		cmd.Stdout = &out[i]
+		wg.Go(func() {
+			if err := cmd.Run(); err != nil {
+				t.Errorf("%v: %s", err, out[i].String())
+			}
+		})
+	}
+	wg.Wait()
+	if n := iss.Count("token:refresh_token"); n != 1 {
+		t.Errorf("%d refreshes, want 1", n)
+	}
+	seen := map[string]bool{}
+	for i := range out {
+		lines := bufio.NewScanner(&out[i])
+		for lines.Scan() {
+			if tok, ok := strings.CutPrefix(lines.Text(), "token "); ok {
+				seen[tok] = true
+				if _, valid := iss.Active(tok); !valid {
+					t.Error("a token that is not valid")
+				}
+			}
+		}
+	}
+	if len(seen) != 1 {
+		t.Errorf("%d different access tokens", len(seen))
+	}
+	if now, _ := store.Load(t.Context()); now.Equal(g.Refresh) || !iss.RefreshValid(now.Reveal()) {
+		t.Error("the stored refresh token is not the new one")
+	}
+	for tok := range seen { // the hand-over keeps nothing readable
+		b, err := os.ReadFile(filepath.Join(dir, "lock.handover"))
+		if err != nil || bytes.Contains(b, []byte(tok)) {
+			t.Errorf("hand-over: %v", err)
+		}
+	}
+}
+
+// TestRefresher is a process of TestA13OneRefresh and TestKillBetweenReplyAndSave.
+func TestRefresher(t *testing.T) {
+	dir := os.Getenv("HAWSER_TEST_REFRESHER")
+	if dir == "" {
+		return
+	}
+	p := NewSalesforce(os.Getenv("HAWSER_TEST_ISSUER"), "hawser", []string{"http://localhost:1/callback"})
+	tk := NewTokens(Config{Provider: p, Store: fileStore(filepath.Join(dir, "refresh")), Lock: filepath.Join(dir, "lock"), Log: quiet()})
+	var wg sync.WaitGroup
+	for range 32 {
+		wg.Go(func() {
+			tok, err := tk.Token(t.Context(), secret.String{})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			fmt.Println("token " + tok.Reveal())
+		})
+	}
+	wg.Wait()
+}
+
+// TestKillBetweenReplyAndSave: a process that dies with the rotated token in its hands costs one
+// sign-in, never a loop.
+func TestKillBetweenReplyAndSave(t *testing.T) {
+	t.Parallel()
+	iss, p := provider(t, Salesforce)
+	g, err := signIn(t, p, oauthtest.Browser{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	store := fileStore(filepath.Join(dir, "refresh"))
+	if err := store.Save(t.Context(), g.Refresh); err != nil {
+		t.Fatal(err)
+	}
+	iss.Misbehave(oauthtest.Mischief{LoseReply: true, Times: 1}) // the same as dying before the save
+	tk := NewTokens(Config{Provider: p, Store: store, Lock: filepath.Join(dir, "lock"), Log: quiet()})
+	_, err = tk.Token(t.Context(), secret.String{})
+	if f := fault.Of(err); f.Code.Class() != fault.Retry || !f.Unknown {
+		t.Errorf("lost reply: %v", err)
+	}
+	if n := iss.Count("token:refresh_token"); n != 1 {
+		t.Errorf("%d refreshes in one call", n)
+	}
+	for range 5 {
+		if _, err := tk.Token(t.Context(), secret.String{}); !fault.Is(err, fault.TokenRevoked) && !fault.Is(err, fault.TooManyRequests) {
+			t.Errorf("afterwards: %v", err)
+		}
+	}
+	if n := iss.Count("token:refresh_token"); n != 2 {
+		t.Errorf("%d refreshes, want 2", n)
+	}
+	g, err = signIn(t, p, oauthtest.Browser{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tk.Adopt(t.Context(), g); err != nil {
+		t.Fatal(err)
+	}
+	if tok, err := tk.Token(t.Context(), secret.String{}); err != nil || tok.Empty() {
+		t.Errorf("after the sign-in: %v", err)
+	}
+}
+
+// TestDurableBeforeUse: while the rotated token cannot be stored no access token is given out,
+// the token is not lost, and it is never refreshed again before it is stored.
+func TestDurableBeforeUse(t *testing.T) {
+	t.Parallel()
+	r := signedIn(t, Salesforce)
+	tk := r.tokens()
+	full := errors.New("disk is full")
+	r.store.fail = full
+	for range 3 {
+		if tok, err := tk.Token(t.Context(), secret.String{}); !errors.Is(err, full) || !tok.Empty() {
+			t.Errorf("%v", err)
+		}
+	}
+	if r.refreshes() != 1 {
+		t.Errorf("%d refreshes", r.refreshes())
+	}
+	r.store.fail = nil
+	tok, err := tk.Token(t.Context(), secret.String{})
+	if _, ok := r.iss.Active(tok.Reveal()); err != nil || !ok {
+		t.Errorf("after there is room again: %v", err)
+	}
+	if !r.iss.RefreshValid(r.store.v.Reveal()) {
+		t.Error("the stored token is not the valid one")
+	}
+}
+
+// TestOtherProcessRotated: the stored token is read again under the lock.
+func TestOtherProcessRotated(t *testing.T) {
+	t.Parallel()
+	r := signedIn(t, Salesforce)
+	a, b := r.tokens(), r.tokens()
+	var stale secret.String
+	for i := range 6 {
+		tk := a
+		if i%2 == 1 {
+			tk = b
+		}
+		r.now = r.now.Add(20 * time.Minute)
+		r.iss.ExpireAccess("alice@example.org")
+		tok, err := tk.Token(t.Context(), stale)
+		if _, ok := r.iss.Active(tok.Reveal()); i > 1 && !ok { // a token of its own that died meanwhile
+			tok, err = tk.Token(t.Context(), tok)
+		}
+		if err != nil {
+			t.Fatalf("round %d: %v", i, err)
+		}
+		stale = tok
+	}
+}
+
+// TestStorm: a token that is refused for ever brings three refreshes an hour and no more.
+func TestStorm(t *testing.T) {
+	t.Parallel()
+	r := signedIn(t, Google)
+	tk := r.tokens()
+	var stale secret.String
+	var last error
+	for range 20 {
+		tok, err := tk.Token(t.Context(), stale)
+		if err == nil {
+			stale = tok
+		}
+		last = err
+	}
+	if f := fault.Of(last); last == nil || f.Code != fault.TooManyRequests || f.After <= 0 || f.After > time.Hour || r.refreshes() != 3 {
+		t.Errorf("%v, %d refreshes", last, r.refreshes())
+	}
+	r.now = r.now.Add(61 * time.Minute)
+	if _, err := tk.Token(t.Context(), stale); err != nil || r.refreshes() != 4 {
+		t.Errorf("an hour later: %v, %d refreshes", err, r.refreshes())
+	}
+}
+
+// TestInvalidGrant: the reasons behind one error code are told apart, and what may come back
+// keeps its token.
+func TestInvalidGrant(t *testing.T) {
+	t.Parallel()
+	for description, c := range map[string]struct {
+		code fault.Code
+		back bool // works again when the cause is gone
+	}{
+		"expired access/refresh token": {fault.TokenRevoked, false},
+		"inactive user":                {fault.UserInactive, true},
+		"inactive organization":        {fault.UserInactive, true},
+		"ip restricted":                {fault.LoginRestricted, true},
+	} {
+		t.Run(description, func(t *testing.T) {
+			t.Parallel()
+			r := signedIn(t, Salesforce)
+			tk := r.tokens()
+			r.iss.Misbehave(oauthtest.Mischief{TokenError: "invalid_grant", TokenDescription: description, Times: 1})
+			if _, err := tk.Token(t.Context(), secret.String{}); !fault.Is(err, c.code) {
+				t.Fatalf("%v, want %s", err, c.code)
+			}
+			r.now = r.now.Add(2 * time.Hour)
+			_, err := tk.Token(t.Context(), secret.String{})
+			if c.back != (err == nil) || !c.back && !fault.Is(err, c.code) {
+				t.Errorf("later: %v", err)
+			}
+			if !c.back && r.refreshes() != 1 {
+				t.Errorf("%d refreshes with a dead token", r.refreshes())
+			}
+		})
+	}
+}
+
+// TestKeepsTokenOnOutage: what is not a refusal of the token costs nothing.
+func TestKeepsTokenOnOutage(t *testing.T) {
+	t.Parallel()
+	r := signedIn(t, Salesforce)
+	tk := r.tokens()
+	for _, c := range []struct {
+		mischief oauthtest.Mischief
+		code     fault.Code
+	}{
+		{oauthtest.Mischief{TokenStatus: 503}, fault.ServerError},
+		{oauthtest.Mischief{TokenStatus: 420}, fault.ServerError},
+		{oauthtest.Mischief{RawReply: "<html>log in to the wifi</html>"}, fault.NotTheServer},
+	} {
+		r.iss.Misbehave(c.mischief)
+		if _, err := tk.Token(t.Context(), secret.String{}); !fault.Is(err, c.code) || fault.Of(err).Code.Class() != fault.Retry {
+			t.Errorf("%v, want %s", err, c.code)
+		}
+	}
+	r.iss.Misbehave(oauthtest.Mischief{})
+	r.now = r.now.Add(2 * time.Hour)
+	if _, err := tk.Token(t.Context(), secret.String{}); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestRefreshOutlivesCaller: a caller that gives up in the middle does not cost the sign-in.
+func TestRefreshOutlivesCaller(t *testing.T) {
+	t.Parallel()
+	r := signedIn(t, Salesforce)
+	tk := r.tokens()
+	r.iss.Misbehave(oauthtest.Mischief{TokenDelay: 300 * time.Millisecond})
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if _, err := tk.Token(ctx, secret.String{}); err != nil {
+		t.Errorf("%v", err)
+	}
+	if !r.iss.RefreshValid(r.store.v.Reveal()) || r.store.v.Equal(r.grant.Refresh) {
+		t.Error("the rotated token was not kept")
+	}
+}
+
+// TestA09HostsAtRefresh: a refresh that points to a foreign host gives no token out.
+func TestA09HostsAtRefresh(t *testing.T) {
+	t.Parallel()
+	r := signedIn(t, Salesforce)
+	r.iss.Misbehave(oauthtest.Mischief{Change: map[string]any{"instance_url": "https://evil.example"}})
+	if tok, err := r.tokens().Token(t.Context(), secret.String{}); !fault.Is(err, fault.SiteRefused) || !tok.Empty() {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestTokenFor(t *testing.T) {
+	t.Parallel()
+	r := signedIn(t, Microsoft)
+	tk := r.tokens()
+	mail, err := tk.Token(t.Context(), secret.String{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	graph, err := tk.TokenFor(t.Context(), []string{"https://graph.microsoft.com/Calendars.ReadBasic"}, secret.String{})
+	if err != nil || graph.Equal(mail) {
+		t.Fatalf("second resource: %v", err)
+	}
+	again, err := tk.Token(t.Context(), secret.String{})
+	if err != nil || !again.Equal(mail) || r.refreshes() != 2 {
+		t.Errorf("%v, %d refreshes", err, r.refreshes())
+	}
+}
+
+func TestRevokeOffline(t *testing.T) {
+	t.Parallel()
+	r := signedIn(t, Google)
+	good := r.p.RevokeURL
+	r.p.RevokeURL = "http://127.0.0.1:1/revoke"
+	if err := r.tokens().Revoke(t.Context()); !fault.Is(err, fault.Offline) || r.store.v.Empty() {
+		t.Errorf("offline: %v", err)
+	}
+	r.p.RevokeURL = good
+	if err := r.tokens().Revoke(t.Context()); err != nil || !r.store.v.Empty() || r.iss.RefreshValid(r.grant.Refresh.Reveal()) {
+		t.Errorf("online: %v", err)
+	}
+}
+
+// TestA49Canaries: tokens, code and verifier are in no log line and no error, whatever is printed.
+func TestA49Canaries(t *testing.T) {
+	t.Parallel()
+	iss, p := provider(t, Salesforce)
+	var log lockedBuffer
+	logger := slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	g, err := SignIn(t.Context(), Request{Provider: p, Open: person(oauthtest.Browser{}), Log: logger})
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := &memStore{v: g.Refresh}
+	tk := NewTokens(Config{Provider: p, Store: store, Lock: filepath.Join(t.TempDir(), "lock"), Log: logger})
+	tok, err := tk.Token(t.Context(), secret.String{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	canaries := []string{g.Access.Reveal(), g.Refresh.Reveal(), g.IDToken.Reveal(), tok.Reveal(), store.v.Reveal()}
+	for _, m := range []oauthtest.Mischief{
+		{TokenError: "invalid_grant", TokenDescription: g.Refresh.Reveal()},
+		{TokenError: store.v.Reveal() + "!", TokenDescription: "x"},
+		{RawReply: store.v.Reveal()}, {RawReply: `{"access_token":"` + tok.Reveal() + `","access_token":1}`},
+		{Change: map[string]any{"instance_url": "https://" + tok.Reveal()}}, {LoseReply: true},
+	} {
+		fresh := NewTokens(Config{Provider: p, Store: store, Lock: filepath.Join(t.TempDir(), "lock"), Log: logger})
+		iss.Misbehave(m)
+		_, err := fresh.Token(t.Context(), secret.String{})
+		if err == nil {
+			t.Fatalf("%+v went well", m)
+		}
+		logger.Error("it failed", slog.Any("err", err), slog.Any("grant", g))
+		fmt.Fprintf(&log, "%v %+v %#v %v %+v %#v", err, err, err, g, g, g)
+	}
+	all := log.String()
+	for i, c := range canaries {
+		if strings.Contains(all, c) {
+			t.Errorf("canary %d was printed", i)
+		}
+	}
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// TestOneRefreshManyCallers: in one process too, and nobody is given a token before it is durable.
+func TestOneRefreshManyCallers(t *testing.T) {
+	t.Parallel()
+	r := signedIn(t, Salesforce)
+	r.store.slow = 100 * time.Millisecond
+	tk := r.tokens()
+	var early atomic.Int32
+	var wg sync.WaitGroup
+	for range 32 {
+		wg.Go(func() {
+			if _, err := tk.Token(t.Context(), secret.String{}); err != nil {
+				t.Error(err)
+			}
+			r.store.mu.Lock()
+			defer r.store.mu.Unlock()
+			if len(r.store.saved) == 0 {
+				early.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	if r.refreshes() != 1 || early.Load() != 0 {
+		t.Errorf("%d refreshes, %d tokens before they were durable", r.refreshes(), early.Load())
+	}
+}
