@@ -1,0 +1,84 @@
+package cli
+
+import (
+	"fmt"
+	"runtime"
+
+	"github.com/spf13/cobra"
+
+	"hawser/app/control"
+)
+
+func (a *app) statusCmd() *cobra.Command {
+	return &cobra.Command{
+		Use:   "status",
+		Short: a.t("cmd.status"),
+		Args:  a.noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			agent, err := a.agent(cmd.Context())
+			if err != nil {
+				return err
+			}
+			s, err := agent.Fetch(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return writeJSON(a.env.Stdout, s)
+			}
+			a.printStatus(s)
+			return nil
+		},
+	}
+}
+
+func (a *app) printStatus(s control.Status) {
+	calls := a.loc.T("status.calls-used", map[string]any{"Used": a.loc.Number(s.Calls.Used), "Budget": a.loc.Number(s.Calls.Budget)})
+	if s.Calls.OrgMax > 0 {
+		calls += "; " + a.loc.T("status.calls-org", map[string]any{"Used": a.loc.Number(s.Calls.OrgUsed), "Max": a.loc.Number(s.Calls.OrgMax)})
+	}
+	printTable(a.env.Stdout, [][]string{
+		{a.t("status.state"), control.Headline(a.loc, s, a.now())},
+		{a.t("status.salesforce"), a.side(s.Salesforce)},
+		{a.t("status.mail"), a.side(s.Mail)},
+		{a.t("status.mails"), a.loc.T("status.counts", map[string]any{
+			"Seen": a.loc.Number(s.Counts.Seen), "Captured": a.loc.Number(s.Counts.Captured), "Filtered": a.loc.Number(s.Counts.Filtered),
+			"Held": a.loc.Number(s.Counts.Held), "Waiting": a.loc.Number(s.Counts.Waiting)})},
+		{a.t("status.calls"), calls},
+	})
+	for _, n := range s.Notes {
+		title, body, fix := a.loc.Fault(n.Code)
+		fmt.Fprintf(a.env.Stdout, "\n%s (%s)\n%s\n%s\n", a.withDetail(title, n.Detail), n.Code, body, fix)
+	}
+}
+
+// side says who is signed in where, and whether that works.
+func (a *app) side(s control.Side) string {
+	if !s.SignedIn {
+		return a.t("status.signed-out")
+	}
+	line := clean(s.Account)
+	if s.Host != "" {
+		line = a.loc.T("status.account-host", map[string]any{"Account": line, "Host": clean(s.Host)})
+	}
+	if !s.LastSuccess.IsZero() {
+		line += ", " + a.loc.T("status.last-success", map[string]any{"When": a.loc.Ago(s.LastSuccess, a.now())})
+	}
+	if s.Fault != "" {
+		title, _, _ := a.loc.Fault(s.Fault)
+		line += "; " + title
+	}
+	return line
+}
+
+func (a *app) versionCmd() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: a.t("cmd.version"),
+		Args:  a.noArgs,
+		RunE: func(*cobra.Command, []string) error {
+			return a.done(fmt.Sprintf("hawser %s (%s/%s)", a.env.Version, runtime.GOOS, runtime.GOARCH), map[string]string{
+				"version": a.env.Version, "os": runtime.GOOS, "arch": runtime.GOARCH, "go": runtime.Version()})
+		},
+	}
+}

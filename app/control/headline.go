@@ -1,0 +1,44 @@
+package control
+
+import (
+	"time"
+
+	"hawser/app/text"
+)
+
+// Headline returns the one line that says what the agent is doing, the same in tray, CLI and
+// window. Times in it are as of now and in its time zone.
+func Headline(l *text.Localizer, s Status, now time.Time) string {
+	until := map[string]any{"Until": l.Moment(s.Until, now)}
+	switch s.State {
+	case NeedsSignIn:
+		if s.Which == "mail" {
+			return l.T("state.needs-sign-in-mail", nil)
+		}
+		return l.T("state.needs-sign-in-salesforce", nil)
+	case Paused:
+		if s.Until.IsZero() {
+			return l.T("state.paused", nil)
+		}
+		return l.T("state.paused-until", until)
+	case Waiting:
+		title, _, _ := l.Fault(s.Why)
+		if s.Until.IsZero() {
+			return l.T("state.waiting", map[string]any{"Why": title})
+		}
+		until["Why"] = title
+		return l.T("state.waiting-until", until)
+	case NeedsYou:
+		return l.T("state.needs-you", map[string]any{"Count": s.Counts.NeedsYou})
+	case NotEnrolled, WrongAccount, Suspended, Offline, Working, UpToDate:
+		return l.T("state."+string(s.State), nil)
+	}
+	return l.T("state.unknown", map[string]any{"State": string(s.State)})
+}
+
+// Tomorrow returns the first moment of the day after now, in now's time zone: the end of a pause
+// "until tomorrow".
+func Tomorrow(now time.Time) time.Time {
+	y, m, d := now.Date()
+	return time.Date(y, m, d+1, 0, 0, 0, 0, now.Location())
+}

@@ -1,0 +1,109 @@
+// Package text turns ids into the words people read, in their language: messages, faults, dates,
+// numbers and sizes.
+//
+// It owns the look-up in the catalogue that package assets carries and the few rules of each
+// language that the catalogue cannot hold. It decides nothing and knows no state. A [Localizer]
+// reads its catalogue at first use and is safe for concurrent use.
+package text
+
+import (
+	"encoding/json"
+	"io/fs"
+	"strings"
+	"sync"
+
+	"github.com/nicksnyder/go-i18n/v2/i18n"
+	"golang.org/x/text/language"
+
+	"hawser/assets"
+	"hawser/sync/fault"
+)
+
+// fallback is the language of everybody whose own is not there; its catalogue defines which ids exist.
+const fallback = "en"
+
+// Localizer speaks one language.
+type Localizer struct {
+	lang string
+	load func() *i18n.Localizer
+}
+
+// New returns a Localizer for lang, given as in "de", "de-AT" or "de_DE.UTF-8". A language without
+// a catalogue, "" and "C" speak English. The catalogue is read at the first text.
+func New(lang string) *Localizer {
+	l := &Localizer{lang: choose(lang)}
+	l.load = sync.OnceValue(func() *i18n.Localizer { return open(l.lang) })
+	return l
+}
+
+// Languages returns the languages that have a catalogue, such as "de", in alphabetical order.
+func Languages() []string {
+	files, err := fs.Glob(assets.Translations, "translation/*.json")
+	if err != nil {
+		return nil // only a malformed pattern ends here
+	}
+	for i, f := range files {
+		files[i] = strings.TrimSuffix(strings.TrimPrefix(f, "translation/"), ".json")
+	}
+	return files
+}
+
+// Lang returns the language spoken, such as "de".
+func (l *Localizer) Lang() string { return l.lang }
+
+// T returns the text of id with data filled in. An int in data["Count"] chooses the plural form.
+// An id that no catalogue has is returned as it is; tests keep that from happening.
+func (l *Localizer) T(id string, data map[string]any) string {
+	cfg := &i18n.LocalizeConfig{MessageID: id, TemplateData: data}
+	if count, ok := data["Count"].(int); ok {
+		cfg.PluralCount = count
+	}
+	s, err := l.load().Localize(cfg)
+	if err != nil && s == "" {
+		return id
+	}
+	return s
+}
+
+// Fault returns what happened, what it means for the user's data, and the next step. A code that
+// the catalogue does not know, such as a newer agent's, gets texts that say so and show it.
+func (l *Localizer) Fault(code fault.Code) (title, body, fix string) {
+	prefix := "fault." + string(code)
+	if l.T(prefix+".title", nil) == prefix+".title" {
+		prefix = "fault.unknown"
+	}
+	data := map[string]any{"Code": string(code)}
+	return l.T(prefix+".title", data), l.T(prefix+".body", data), l.T(prefix+".fix", data)
+}
+
+// choose returns the catalogue for lang.
+func choose(lang string) string {
+	base, _, _ := strings.Cut(strings.ReplaceAll(lang, "_", "-"), ".")
+	tag, err := language.Parse(base)
+	if err != nil {
+		return fallback
+	}
+	want, _ := tag.Base()
+	for _, have := range Languages() {
+		if have == want.String() {
+			return have
+		}
+	}
+	return fallback
+}
+
+// open reads one catalogue, and English below it. The files are part of the program and a test
+// reads them all, so a file that cannot be read leaves its ids as texts instead of an error.
+func open(lang string) *i18n.Localizer {
+	bundle := i18n.NewBundle(language.English)
+	bundle.RegisterUnmarshalFunc("json", json.Unmarshal)
+	for _, name := range []string{fallback, lang} {
+		if raw, err := assets.Translations.ReadFile("translation/" + name + ".json"); err == nil {
+			_, _ = bundle.ParseMessageFileBytes(raw, name+".json") // see above
+		}
+		if lang == fallback {
+			break
+		}
+	}
+	return i18n.NewLocalizer(bundle, lang)
+}

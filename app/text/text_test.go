@@ -1,0 +1,225 @@
+package text_test
+
+import (
+	"encoding/json"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"hawser/app/text"
+	"hawser/assets"
+	"hawser/sync/fault"
+)
+
+// catalogue reads one language's file as it is.
+func catalogue(t *testing.T, lang string) map[string]any {
+	t.Helper()
+	raw, err := assets.Translations.ReadFile("translation/" + lang + ".json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var m map[string]any
+	if err := json.Unmarshal(raw, &m); err != nil {
+		t.Fatalf("%s: %v", lang, err)
+	}
+	return m
+}
+
+// forms returns all texts of an entry: one, or one per plural form.
+func forms(v any) []string {
+	if s, ok := v.(string); ok {
+		return []string{s}
+	}
+	var all []string
+	for _, s := range v.(map[string]any) {
+		all = append(all, s.(string))
+	}
+	return all
+}
+
+func TestEveryLanguageIsComplete(t *testing.T) {
+	t.Parallel()
+	en := catalogue(t, "en")
+	placeholder := regexp.MustCompile(`{{\.\w+}}`)
+	used := func(v any) []string {
+		found := map[string]bool{}
+		for _, s := range forms(v) {
+			for _, p := range placeholder.FindAllString(s, -1) {
+				found[p] = true
+			}
+		}
+		return slices.Sorted(maps.Keys(found))
+	}
+	if len(text.Languages()) < 2 {
+		t.Fatalf("languages %q", text.Languages())
+	}
+	for _, lang := range text.Languages() {
+		other := catalogue(t, lang)
+		for id, v := range en {
+			w, ok := other[id]
+			switch {
+			case !ok:
+				t.Errorf("%s: no text for %s", lang, id)
+			case len(forms(v)) != len(forms(w)):
+				t.Errorf("%s: %s has other plural forms than English", lang, id)
+			case !slices.Equal(used(v), used(w)):
+				t.Errorf("%s: %s uses %q, English %q", lang, id, used(w), used(v))
+			}
+			for _, s := range forms(w) {
+				if strings.TrimSpace(s) == "" {
+					t.Errorf("%s: %s is empty", lang, id)
+				}
+			}
+		}
+		for id := range other {
+			if _, ok := en[id]; !ok {
+				t.Errorf("%s: %s is not in English", lang, id)
+			}
+		}
+	}
+}
+
+func TestEveryFaultHasItsThreeTexts(t *testing.T) {
+	t.Parallel()
+	for _, lang := range text.Languages() {
+		l := text.New(lang)
+		unknown, _, _ := l.Fault("no-such-code")
+		if !strings.Contains(unknown, "no-such-code") {
+			t.Errorf("%s: an unknown code is not shown: %q", lang, unknown)
+		}
+		titles := map[string]fault.Code{}
+		for _, code := range fault.Codes() {
+			for part, id := range map[string]string{"title": "", "body": "", "fix": ""} {
+				id = "fault." + string(code) + "." + part
+				s := l.T(id, nil)
+				if s == id || !strings.HasSuffix(s, ".") && part != "title" {
+					t.Errorf("%s: %s = %q, want sentences", lang, id, s)
+				}
+			}
+			title, _, _ := l.Fault(code)
+			if other, taken := titles[title]; taken {
+				t.Errorf("%s: %s and %s have the same title", lang, code, other)
+			}
+			titles[title] = code
+		}
+	}
+}
+
+// TestTone keeps the words of programmers, and blame, out of what people read.
+func TestTone(t *testing.T) {
+	t.Parallel()
+	never := map[string][]string{
+		"":   {"failed to", "error:", "invalid", "exception", "null", "http ", "json:", "token", "oauth"},
+		"de": {"fehlgeschlagen", "ungültig", "fehler:"},
+	}
+	for _, lang := range text.Languages() {
+		for id, v := range catalogue(t, lang) {
+			for _, s := range forms(v) {
+				for _, word := range slices.Concat(never[""], never[lang]) {
+					if strings.Contains(strings.ToLower(s), word) {
+						t.Errorf("%s: %s says %q: %s", lang, id, word, s)
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestIDsInSourcesExist reads the sources of everything that shows texts: every id written there
+// has a text, and every text is asked for.
+func TestIDsInSourcesExist(t *testing.T) {
+	t.Parallel()
+	var sources strings.Builder
+	for _, dir := range []string{"../cli", "../tray", "../control", "."} {
+		files, err := filepath.Glob(dir + "/*.go")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range files {
+			if strings.HasSuffix(f, "_test.go") {
+				continue
+			}
+			raw, err := os.ReadFile(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sources.Write(raw)
+		}
+	}
+	src := sources.String()
+	en := catalogue(t, "en")
+	for _, m := range regexp.MustCompile(`(?:\bt|\bT|\busage)\("([a-z][a-z0-9.-]+)"[,)]`).FindAllStringSubmatch(src, -1) {
+		if _, ok := en[m[1]]; !ok {
+			t.Errorf("a source asks for %q, which has no text", m[1])
+		}
+	}
+	// Ids that are put together from a prefix and a word.
+	built := regexp.MustCompile(`^(fault\.|time\.month-|state\.|queue\.(state|done)-|signin\.|cmd\.(queue-)?|(resume|check|stop)\.done$)`)
+	for id := range en {
+		if !strings.Contains(src, `"`+id+`"`) && !built.MatchString(id) {
+			t.Errorf("nothing asks for %q", id)
+		}
+	}
+}
+
+func TestLanguageChoice(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"": "en", "C": "en", "C.UTF-8": "en", "POSIX": "en", "de": "de", "de_DE.UTF-8": "de", "de-AT": "de", "DE": "de",
+		"en_GB": "en", "ja": "en", "no such": "en", "de_DE@euro": "en",
+	} {
+		if got := text.New(in).Lang(); got != want {
+			t.Errorf("New(%q) speaks %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestPlurals(t *testing.T) {
+	t.Parallel()
+	for lang, want := range map[string][2]string{
+		"en": {"1 mail needs you", "3 mails need you"},
+		"de": {"1 E-Mail braucht Sie", "3 E-Mails brauchen Sie"},
+	} {
+		l := text.New(lang)
+		for i, n := range []int{1, 3} {
+			if got := l.T("state.needs-you", map[string]any{"Count": n}); got != want[i] {
+				t.Errorf("%s: %q, want %q", lang, got, want[i])
+			}
+		}
+	}
+	if got := text.New("en").T("no.such-id", nil); got != "no.such-id" {
+		t.Errorf("unknown id gives %q", got)
+	}
+}
+
+func TestFormats(t *testing.T) {
+	t.Parallel()
+	zone := time.FixedZone("", 3600)
+	now := time.Date(2026, 11, 25, 10, 0, 0, 0, zone)
+	for _, lang := range []string{"en", "de"} {
+		l := text.New(lang)
+		got := []string{
+			l.Moment(time.Time{}, now),
+			l.Moment(now.Add(-time.Hour).UTC(), now),
+			l.Moment(now.Add(-24*time.Hour), now),
+			l.Moment(now.AddDate(-1, 0, 0), now),
+			l.Ago(now.Add(-10*time.Second), now), l.Ago(now.Add(-time.Minute), now), l.Ago(now.Add(-5*time.Hour), now), l.Ago(now.Add(time.Hour), now),
+			l.Number(0), l.Number(999), l.Number(-1234567),
+			l.Size(0), l.Size(999), l.Size(1000), l.Size(4711), l.Size(9949), l.Size(9950), l.Size(999_499), l.Size(999_500), l.Size(62_914_560),
+		}
+		want := map[string][]string{
+			"en": {"never", "09:00", "24 Nov, 10:00", "25 Nov 2025", "just now", "1 minute ago", "5 hours ago", "11:00",
+				"0", "999", "-1,234,567", "0 B", "999 B", "1.0 kB", "4.7 kB", "9.9 kB", "10 kB", "999 kB", "1.0 MB", "63 MB"},
+			"de": {"noch nie", "09:00", "24. Nov., 10:00", "25. Nov. 2025", "gerade eben", "vor 1 Minute", "vor 5 Stunden", "11:00",
+				"0", "999", "-1.234.567", "0 B", "999 B", "1,0 kB", "4,7 kB", "9,9 kB", "10 kB", "999 kB", "1,0 MB", "63 MB"},
+		}[lang]
+		if !slices.Equal(got, want) {
+			t.Errorf("%s:\n got %q\nwant %q", lang, got, want)
+		}
+	}
+}

@@ -1,0 +1,15 @@
+// Package assets holds the files that travel inside the programs: the texts people read and the
+// icons they see.
+//
+// It is a leaf of embedded data without logic. Text files are in translation/<language>.json, in
+// the message format of go-i18n v2; icons are drawn in icon/*.svg, from which the committed .png
+// and .ico files are rendered by icon/generate.sh. Embedded data is never written to: any number
+// of goroutines may read it.
+package assets
+
+import "embed"
+
+// Translations holds translation/<language>.json, one file per language.
+//
+//go:embed translation/*.json
+var Translations embed.FS
