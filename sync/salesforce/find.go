@@ -1,0 +1,317 @@
+package salesforce
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	"hawser/sync/capture"
+	"hawser/sync/deliver"
+	"hawser/sync/match"
+)
+
+// query is one SOQL statement and the reader of its rows.
+type query struct {
+	object string // for what a refusal teaches
+	soql   string
+	row    func(dec *json.Decoder) error
+	// some: not all rows are needed, the freshest come first.
+	some bool
+}
+
+// finder turns one deliver.Query into statements, and their rows into the answer.
+type finder struct {
+	c      *Client
+	sc     *schema
+	q      deliver.Query
+	answer deliver.Answer
+	out    []query
+}
+
+// Find implements deliver.Target. One call, as long as q keeps within Limits, its texts are of
+// usual length and no query has more than 2,000 rows.
+func (c *Client) Find(ctx context.Context, q deliver.Query) (deliver.Answer, error) {
+	sc, err := c.describe(ctx)
+	if err != nil {
+		return deliver.Answer{}, err
+	}
+	f := &finder{c: c, sc: sc, q: q, answer: deliver.Answer{
+		People:  map[string][]match.Candidate{},
+		Saved:   map[capture.Key]deliver.Existing{},
+		Related: map[string]bool{},
+		Files:   map[string][]deliver.FileSeen{},
+	}}
+	f.people()
+	f.savedMails()
+	f.savedTasks()
+	f.relations()
+	f.files()
+	for part := range slices.Chunk(f.out, maxCollection) {
+		if err := c.run(ctx, sc, part); err != nil {
+			return deliver.Answer{}, err
+		}
+	}
+	return f.answer, nil
+}
+
+func (f *finder) add(q query, statements []string) {
+	for _, s := range statements {
+		q.soql = s
+		f.out = append(f.out, q)
+	}
+}
+
+// people asks who the addresses belong to.
+func (f *finder) people() {
+	wanted := map[string]bool{}
+	var addrs []string
+	for _, a := range f.q.Addresses {
+		// No e-mail field is longer than 128 characters.
+		if a = strings.ToLower(clean(a)); strings.Contains(a, "@") && units(a) <= 128 && !wanted[a] {
+			wanted[a] = true
+			addrs = append(addrs, a)
+		}
+	}
+	if len(addrs) == 0 {
+		return
+	}
+	for _, k := range []struct {
+		kind match.Type
+		live string // rows that count
+		flag string
+	}{
+		{match.Contact, "", ""},
+		{match.Lead, " AND IsConverted = false", "IsConverted"},
+		{match.User, " AND IsActive = true", "IsActive"},
+	} {
+		o := f.sc.objects[string(k.kind)]
+		emails := o.emails()
+		if len(emails) == 0 {
+			continue
+		}
+		columns := []string{"Id"}
+		for _, n := range []string{"Name", "AccountId"} {
+			if o.has(n) && (n == "Name" || k.kind == match.Contact) {
+				columns = append(columns, n)
+			}
+		}
+		columns = append(columns, emails...)
+		tail := " ORDER BY LastModifiedDate DESC"
+		if k.flag != "" && o.has(k.flag) {
+			tail = k.live + tail
+		}
+		head := "SELECT " + strings.Join(columns, ", ") + " FROM " + string(k.kind)
+		row := func(dec *json.Decoder) error { return f.person(dec, k.kind, emails, wanted) }
+		f.add(query{object: string(k.kind), row: row, some: true}, soqlIn(head, emails, addrs, tail, quote))
+	}
+}
+
+func (f *finder) person(dec *json.Decoder, kind match.Type, emails []string, wanted map[string]bool) error {
+	var r map[string]tolerant[string]
+	if err := dec.Decode(&r); err != nil {
+		return err
+	}
+	p := match.Candidate{Type: kind, ID: id18(r["Id"].V), Name: clean(r["Name"].V), AccountID: id18(r["AccountId"].V)}
+	if p.ID == "" {
+		return errShape
+	}
+	seen := map[string]bool{}
+	for _, n := range emails {
+		a := strings.ToLower(r[n].V)
+		if wanted[a] && !seen[a] {
+			seen[a] = true
+			f.answer.People[a] = append(f.answer.People[a], p)
+		}
+	}
+	return nil
+}
+
+// savedMails asks which of the sought mails exist as EmailMessage.
+func (f *finder) savedMails() {
+	o := f.sc.objects[mailType]
+	switch {
+	case len(f.q.Saved) == 0 || o == nil || !o.query:
+	case o.keyed():
+		f.byKey(mailType, deliver.Email)
+	case o.has("MessageIdentifier"):
+		f.byIdentifier(o)
+	}
+}
+
+// byKey asks by the unique key.
+func (f *finder) byKey(objectName string, kind deliver.Kind) {
+	var keys []string
+	for _, s := range f.q.Saved {
+		keys = append(keys, string(s.Key))
+	}
+	row := func(dec *json.Decoder) error {
+		var r struct {
+			ID  string           `json:"Id"`
+			Key tolerant[string] `json:"Mail_Key__c"`
+		}
+		if err := dec.Decode(&r); err != nil {
+			return err
+		}
+		return f.found(capture.Key(strings.ToLower(r.Key.V)), r.ID, kind)
+	}
+	head := "SELECT Id, " + keyField + " FROM " + objectName
+	f.add(query{object: objectName, row: row}, soqlIn(head, []string{keyField}, keys, "", quote))
+}
+
+// found notes a record that exists. An e-mail counts before a task.
+func (f *finder) found(key capture.Key, id string, kind deliver.Kind) error {
+	if id = id18(id); id == "" {
+		return errShape
+	}
+	if have, ok := f.answer.Saved[key]; !ok || have.Kind == deliver.Task && kind == deliver.Email {
+		f.answer.Saved[key] = deliver.Existing{ID: id, Kind: kind}
+	}
+	return nil
+}
+
+// byIdentifier asks by Message-ID, among what this user saved. Two mails may claim one id; their
+// dates tell them apart.
+func (f *finder) byIdentifier(o *object) {
+	sought := map[string][]deliver.Sought{}
+	var ids []string
+	for _, s := range f.q.Saved {
+		id := messageIdentifier(s.Key, s.MessageID)
+		if sought[id] == nil {
+			ids = append(ids, id)
+		}
+		sought[id] = append(sought[id], s)
+	}
+	tail := ""
+	if f.c.cfg.UserID != "" && o.has("CreatedById") {
+		tail = " AND CreatedById = " + quoteID(f.c.cfg.UserID)
+	}
+	row := func(dec *json.Decoder) error {
+		var r struct {
+			ID   string           `json:"Id"`
+			Mail string           `json:"MessageIdentifier"`
+			Date tolerant[string] `json:"MessageDate"`
+		}
+		if err := dec.Decode(&r); err != nil {
+			return err
+		}
+		at, err := time.Parse("2006-01-02T15:04:05.000-0700", r.Date.V)
+		for _, s := range sought[r.Mail] {
+			if err == nil && storable(s.Date) && !at.Truncate(time.Second).Equal(s.Date.Truncate(time.Second)) {
+				continue
+			}
+			if err := f.found(s.Key, r.ID, deliver.Email); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	columns := "SELECT Id, MessageIdentifier"
+	if o.has("MessageDate") {
+		columns += ", MessageDate"
+	}
+	f.add(query{object: mailType, row: row}, soqlIn(columns+" FROM "+mailType, []string{"MessageIdentifier"}, ids, tail, quote))
+}
+
+// savedTasks asks which of the sought mails exist as Task. Without a key field a task's text
+// holds the key; texts cannot be filtered, so the days' own tasks are read.
+func (f *finder) savedTasks() {
+	o := f.sc.objects[taskType]
+	switch {
+	case len(f.q.Saved) == 0 || o == nil || !o.query:
+	case o.keyed():
+		f.byKey(taskType, deliver.Task)
+	case o.has("Description") && f.c.cfg.UserID != "":
+		f.byDay(o)
+	}
+}
+
+func (f *finder) byDay(o *object) {
+	wanted := map[capture.Key]bool{}
+	days := map[string]bool{}
+	undated := false
+	for _, s := range f.q.Saved {
+		wanted[s.Key] = true
+		if !storable(s.Date) {
+			undated = true
+			continue
+		}
+		// The user may have travelled since: a day's neighbours count too.
+		for _, shift := range []time.Duration{-24 * time.Hour, 0, 24 * time.Hour} {
+			days[s.Date.Add(shift).UTC().Format(time.DateOnly)] = true
+		}
+	}
+	tail := " AND OwnerId = " + quoteID(f.c.cfg.UserID)
+	if o.has("TaskSubtype") {
+		tail += " AND TaskSubtype = 'Email'"
+	}
+	row := func(dec *json.Decoder) error {
+		var r struct {
+			ID  string  `json:"Id"`
+			Key taskKey `json:"Description"`
+		}
+		if err := dec.Decode(&r); err != nil {
+			return err
+		}
+		if key := capture.Key(r.Key); wanted[key] {
+			return f.found(key, r.ID, deliver.Task)
+		}
+		return nil
+	}
+	q := query{object: taskType, row: row}
+	const head = "SELECT Id, Description FROM Task"
+	f.add(q, soqlIn(head, []string{"ActivityDate"}, sortedKeys(days), tail, soqlDate))
+	if undated {
+		f.add(q, []string{head + " WHERE ActivityDate = null" + tail})
+	}
+}
+
+func sortedKeys(set map[string]bool) []string {
+	keys := make([]string, 0, len(set))
+	for k := range set {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// relations asks which e-mails have their sender's relation.
+func (f *finder) relations() {
+	if o := f.sc.objects[relation]; o == nil || !o.query {
+		return
+	}
+	row := func(dec *json.Decoder) error {
+		var r struct {
+			Mail string `json:"EmailMessageId"`
+		}
+		if err := dec.Decode(&r); err != nil {
+			return err
+		}
+		f.answer.Related[id18(r.Mail)] = true
+		return nil
+	}
+	f.add(query{object: relation, row: row}, soqlIn("SELECT EmailMessageId FROM EmailMessageRelation",
+		[]string{"EmailMessageId"}, f.q.Relations, " AND RelationType = 'FromAddress'", quoteID))
+}
+
+// files asks which files hang on records already.
+func (f *finder) files() {
+	row := func(dec *json.Decoder) error {
+		var r struct {
+			Record   string `json:"LinkedEntityId"`
+			Document struct {
+				Title tolerant[string]
+				Size  tolerant[float64] `json:"ContentSize"`
+			} `json:"ContentDocument"`
+		}
+		if err := dec.Decode(&r); err != nil {
+			return err
+		}
+		id := id18(r.Record)
+		f.answer.Files[id] = append(f.answer.Files[id], deliver.FileSeen{Title: r.Document.Title.V, Size: int64(r.Document.Size.V)})
+		return nil
+	}
+	f.add(query{object: "ContentDocumentLink", row: row}, soqlIn("SELECT LinkedEntityId, ContentDocument.Title, ContentDocument.ContentSize FROM ContentDocumentLink",
+		[]string{"LinkedEntityId"}, f.q.Files, "", quoteID))
+}
