@@ -219,6 +219,9 @@ func TestOddMails(t *testing.T) {
 		{"bad utf-8", "Content-Type: text/plain; charset=utf-8\n\naä\xff", "aä\uFFFD", "character set"},
 		{"smime", "Content-Type: application/pkcs7-mime\nContent-Transfer-Encoding: base64\n\nAAEC", "", "S/MIME"},
 		{"unknown encoding", "Content-Transfer-Encoding: 8-bit-ish\n\nx", "x", "transfer encoding"},
+		{"text for a header", "Content-Type: multipart/mixed; boundary=x\n\n--x\njust text\n\nmore\n--x--", "just text\n\nmore", "no empty line"},
+		{"lost indent", "Content-Type: multipart/mixed; boundary=x\n\n--x\nContent-Type: text/plain;\ncharset=koi8-r\n\n\xf0\n--x--", "П", ""},
+		{"no base64", "Content-Transfer-Encoding: base64\n\nthese are just words, no code", "these are just words, no code", "base64"},
 		{"no semicolon", "Content-Type: multipart/mixed\n\tboundary=x\n\n--x\n\nhello\n--x--", "hello", ""},
 	} {
 		m := parse(t, c.raw)

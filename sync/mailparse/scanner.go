@@ -128,15 +128,18 @@ func (s *scanner) following() (*part, error) {
 }
 
 // partHeader reads a part's header block. A boundary within it ends the part: it is left for
-// the body reader, which then finds an empty body.
+// the body reader, which then finds an empty body. A line of text ends the header.
 func (s *scanner) partHeader() ([]byte, error) {
 	block, start := s.block[:0], true
 	for {
 		if start {
-			if peek, _ := s.br.Peek(2); string(peek) == "--" {
-				if level, _ := s.boundary(s.peekLine()); level >= 0 {
-					break
-				}
+			line := s.peekLine()
+			if level, _ := s.boundary(line); level >= 0 {
+				break
+			}
+			if isStray(line, len(block) > 0) {
+				s.warn("a part has no empty line after its header")
+				break
 			}
 		}
 		line, err := s.br.ReadSlice('\n')
@@ -158,6 +161,18 @@ func (s *scanner) partHeader() ([]byte, error) {
 	}
 	s.block = block
 	return block, nil
+}
+
+// isStray reports whether a line in a part's header must be text already: it is no field, no
+// continuation, and not the rest of a parameter list that lost its indentation either.
+func isStray(line []byte, after bool) bool {
+	if len(line) == 0 || isEmptyLine(line) || line[0] == ' ' || line[0] == '\t' {
+		return false
+	}
+	if _, ok := fieldName(line); ok {
+		return false
+	}
+	return !after || bytes.IndexByte(line, '=') < 0 && bytes.IndexByte(line, ';') < 0
 }
 
 // peekLine returns the line that comes next as far as it can matter as a boundary.
@@ -203,7 +218,12 @@ func (s *scanner) open(block []byte) (*part, error) {
 		}
 	}
 	s.body = s.newBody()
-	content, ok := decoder(string(p.first[transferEncoding]), s.body)
+	encoding := string(p.first[transferEncoding])
+	if p.isText() && strings.Contains(strings.ToLower(encoding), "base64") && !isBase64(s.peekLine()) {
+		s.warn("a text claims to be base64 and is not")
+		encoding = ""
+	}
+	content, ok := decoder(encoding, s.body)
 	if !ok {
 		s.warn("a part has an unknown transfer encoding")
 	}

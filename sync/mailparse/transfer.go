@@ -48,6 +48,18 @@ var base64Alphabet = func() (t [256]bool) {
 	return t
 }()
 
+// isBase64 reports whether a line may be base64: damage is forgiven, words with spaces between
+// them are not.
+func isBase64(line []byte) bool {
+	odd := 0
+	for _, c := range bytes.TrimSpace(line) {
+		if !base64Alphabet[c] && c != '=' {
+			odd++
+		}
+	}
+	return odd <= 2
+}
+
 func (d *base64Reader) Read(p []byte) (int, error) {
 	for len(d.have) == 0 {
 		if d.err != nil {
