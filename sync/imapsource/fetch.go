@@ -128,32 +128,33 @@ func readPart(m *imapclient.FetchMessageData, r request) (*part, error) {
 		case imapclient.FetchItemDataRFC822Size:
 			p.size, p.sized = max(item.Size, 0), true
 		case imapclient.FetchItemDataBodySection:
-			if item.Literal == nil || r.section == nil || !item.MatchCommand(r.section) {
+			if item.Literal == nil {
+				continue // NIL
+			}
+			if item.Literal.Size() > drainLimit {
+				p.tooLong = true
+				return p, errTooLong
+			}
+			if r.section == nil || !item.MatchCommand(r.section) {
 				continue
 			}
-			if err := readBody(p, item.Literal, r); err != nil {
-				return p, err
-			}
+			readBody(p, item.Literal, r)
 		}
 	}
 	return p, nil
 }
 
-func readBody(p *part, lit imap.LiteralReader, r request) error {
+// readBody leaves p without a body when the connection breaks: the command's end says why.
+func readBody(p *part, lit imap.LiteralReader, r request) {
 	n := lit.Size()
 	if n > r.limit {
 		p.tooLong = true
-		if n > drainLimit {
-			return errTooLong
-		}
-		return nil // the library reads it away
+		return // the library reads it away
 	}
 	buf := r.into.alloc(int(n))
-	if _, err := io.ReadFull(lit, buf); err != nil {
-		return nil // the connection broke: the command's end will say why
+	if _, err := io.ReadFull(lit, buf); err == nil {
+		p.body, p.hasBody = buf, true
 	}
-	p.body, p.hasBody = buf, true
-	return nil
 }
 
 // arena is memory for the bodies of one batch, used again for the next one.

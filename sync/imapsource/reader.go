@@ -20,6 +20,16 @@ const (
 	systematic = 5
 )
 
+// tally counts mails that were read and that were set aside as unreadable.
+type tally struct{ good, bad int }
+
+func (r *reader) tally(ask request) *tally {
+	if ask.section == nil {
+		return &r.tallies[0]
+	}
+	return &r.tallies[1]
+}
+
 // reader reads mails of one opened folder. It puts up with connections that break: a mail that
 // breaks them each time is set aside with a problem. One goroutine uses it at a time.
 type reader struct {
@@ -28,8 +38,7 @@ type reader struct {
 	folder  string
 	box     folderState
 	reopens int
-	good    int // mails read
-	bad     int // mails set aside as unreadable
+	tallies [2]tally // of requests without and with bodies
 }
 
 // open takes a connection and opens folder. The reader must be released.
@@ -107,7 +116,7 @@ func (r *reader) collect(ctx context.Context, uids []imap.UID, ask request, got 
 	set := imap.UIDSetNum(uids...)
 	err := r.ses.fetch(ctx, set, ask, set.Contains, got)
 	rest := ask.missing(uids, got)
-	r.good += len(uids) - len(rest)
+	r.tally(ask).good += len(uids) - len(rest)
 	switch {
 	case len(rest) == 0:
 		return ctx.Err()
@@ -204,7 +213,7 @@ func (r *reader) alone(ctx context.Context, uid imap.UID, ask request, got parts
 		}
 		if ask.complete(p) || agree(first, p) {
 			got[uid] = p
-			r.good++
+			r.tally(ask).good++
 			return nil
 		}
 		if err != nil {
@@ -219,10 +228,11 @@ func (r *reader) alone(ctx context.Context, uid imap.UID, ask request, got parts
 			first = p
 		}
 	}
-	r.bad++
+	n := r.tally(ask)
+	n.bad++
 	r.s.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "mail cannot be read",
 		slog.Uint64("uid", uint64(uid)), slog.Any("err", why))
-	if r.good == 0 && r.bad >= systematic {
+	if n.good == 0 && n.bad >= systematic {
 		return fault.New(fault.MailProtocol, "read mails", why)
 	}
 	r.problem(got, uid, fault.MailUnreadable, why)

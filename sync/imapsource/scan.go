@@ -255,13 +255,14 @@ func (r *reader) glance(ctx context.Context, uids []imap.UID, ask request, got p
 		broken = broken || !ask.complete(p)
 	}
 	if !broken {
-		r.good += len(got)
+		r.tally(ask).good += len(got)
 		return nil
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if !isLost(err) {
+	lost := isLost(err)
+	if !lost {
 		if err := refusal(err); err != nil {
 			return err
 		}
@@ -279,8 +280,12 @@ func (r *reader) glance(ctx context.Context, uids []imap.UID, ask request, got p
 			exact = append(exact, uid)
 		}
 	}
-	if len(exact) == 0 {
+	exact = ask.missing(exact, got)
+	switch {
+	case len(exact) == 0:
 		return nil
+	case lost:
+		return r.isolate(ctx, exact, ask, got)
 	}
 	return r.collect(ctx, exact, ask, got)
 }

@@ -194,3 +194,6 @@ func (s *Source) drop(ses *session) {
 		ses.close()
 	}
 }
+
+// Defaults returns the limits that a zero [Timeouts] stands for.
+func Defaults() Timeouts { return Timeouts{}.withDefaults() }

@@ -35,6 +35,7 @@ type wire struct {
 	limit  time.Duration // how long a read may wait for one byte; 0 while nothing is expected
 	waited time.Duration // spent waiting since the last trickle bytes
 	fresh  int           // bytes since then
+	over   error         // what every further read returns
 	cause  error         // why the connection ended
 	notice string        // what the server said last
 }
@@ -90,8 +91,13 @@ func (w *wire) Read(p []byte) (int, error) {
 	}
 }
 
+// read reads once. The library tries again several times after an error, so errors stay.
 func (w *wire) read(p []byte) (int, error) {
 	w.mu.Lock()
+	if w.over != nil {
+		defer w.mu.Unlock()
+		return 0, w.over
+	}
 	start := time.Now()
 	if w.limit > 0 {
 		w.deadlineLocked(start)
@@ -111,6 +117,7 @@ func (w *wire) read(p []byte) (int, error) {
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			err = errStalled
 		}
+		w.over = err
 		w.failLocked(err)
 	}
 	return n, err

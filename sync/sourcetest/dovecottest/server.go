@@ -31,6 +31,8 @@ const (
 type Config struct {
 	// Users maps access tokens to the mailbox they open; nil: {"token-alice": "alice@example.org"}.
 	Users map[string]string
+	// Active says which mailbox a token opens that is not among Users; nil: none.
+	Active func(token string) (address string, ok bool)
 	// Format is "maildir" (default; AppendMany needs it) or "mdbox".
 	Format string
 	// Capability replaces what the server announces after sign-in; "": its own list.
@@ -43,9 +45,11 @@ type Config struct {
 type Server struct {
 	Addr string      // host:port, TLS from the first byte
 	TLS  *tls.Config // trusts the server's certificate
+	CA   []byte      // who signed it, PEM
 
 	dir    string
 	format string
+	active func(token string) (string, bool)
 	uid    int
 	gid    int
 	cmd    *exec.Cmd
@@ -66,7 +70,7 @@ func Start(t testing.TB, cfg Config) *Server {
 		}
 		t.Skip("dovecot is missing: install dovecot-core and dovecot-imapd")
 	}
-	s := &Server{format: cfg.Format, tokens: map[string]string{"token-alice": "alice@example.org"}}
+	s := &Server{format: cfg.Format, active: cfg.Active, tokens: map[string]string{"token-alice": "alice@example.org"}}
 	if cfg.Users != nil {
 		s.tokens = make(map[string]string)
 		for token, address := range cfg.Users {
@@ -96,6 +100,9 @@ func (s *Server) introspect(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	email, ok := s.tokens[r.PostFormValue("token")]
 	s.mu.Unlock()
+	if !ok && s.active != nil {
+		email, ok = s.active(r.PostFormValue("token"))
+	}
 	answer := map[string]any{"active": ok}
 	if ok {
 		answer["email"] = email
@@ -144,11 +151,10 @@ func (s *Server) start(t testing.TB, cfg Config, introspect string) error {
 		return err
 	}
 	s.Addr = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-	cert, key, roots, err := certificate()
+	cert, key, err := s.certificate()
 	if err != nil {
 		return err
 	}
-	s.TLS = &tls.Config{RootCAs: roots, ServerName: "localhost"}
 	location := "maildir:~/Maildir"
 	if s.format == "mdbox" {
 		location = "mdbox:~/mdbox"
