@@ -121,11 +121,7 @@ func convertText(f *field, s string) (any, *apiError) {
 		}
 		return id18(key15(s)), nil
 	case "textarea":
-		s = strings.ReplaceAll(strings.ReplaceAll(s, "\r\n", "\n"), "\n", "\r\n")
-		if f.length > 0 && units(strings.ReplaceAll(s, "\r\n", "\n")) > f.length {
-			return nil, tooLong(f, s)
-		}
-		return s, nil
+		s = strings.ReplaceAll(s, "\r\n", "\n") // the limit counts what is left
 	case "email":
 		s = strings.TrimSpace(s)
 		if !plausibleAddress(s) {

@@ -2,6 +2,8 @@ package salesforcetest
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -167,7 +169,8 @@ func crossReference(id string) *apiError {
 func (w *writer) values(b *object, in map[string]any, verb byte) (map[string]any, *apiError) {
 	out := make(map[string]any, len(in)+6)
 	var denied []string
-	for k, v := range in {
+	for _, k := range slices.Sorted(maps.Keys(in)) { // the same input gives the same error
+		v := in[k]
 		if strings.EqualFold(k, "attributes") {
 			continue
 		}
@@ -246,8 +249,8 @@ func (w *writer) required(r *record) *apiError {
 
 // references checks that every id points to a record of the right kind that the user can see.
 func (w *writer) references(b *object, vals map[string]any) *apiError {
-	for name, v := range vals {
-		f := b.field(name)
+	for _, name := range slices.Sorted(maps.Keys(vals)) {
+		f, v := b.field(name), vals[name]
 		if f.refs == nil || v == nil {
 			continue
 		}
