@@ -25,7 +25,7 @@ func (d *DB) Admit(ctx context.Context, mails []NewMail, cursors []capture.Curso
 		}
 	}
 	dropped := false
-	err = d.db.Tx(ctx, "admit mails", func(tx *sql.Tx) error {
+	err = d.db.Tx(ctx, "admit mails", func(ctx context.Context, tx *sql.Tx) error {
 		a, err := newAdmission(ctx, tx, d)
 		if err != nil {
 			return err
@@ -42,7 +42,7 @@ func (d *DB) Admit(ctx context.Context, mails []NewMail, cursors []capture.Curso
 			}
 		}
 		added, dropped = a.added, a.dropped
-		return nil
+		return a.count(ctx)
 	})
 	if err != nil {
 		return 0, err
@@ -76,7 +76,7 @@ func (d *DB) prepareRow(m *NewMail) (row, error) {
 	default:
 		r.id = d.nextID.Add(1)
 	}
-	r.head, err = d.sealHead(r.id, m)
+	r.head, err = d.sealHead(r.id, r.key, m)
 	return r, err
 }
 
@@ -101,12 +101,13 @@ type admission struct {
 	place   *sql.Stmt
 	folders folders
 	seenAt  int64
+	states  map[State]int // rows inserted
 	added   int
 	dropped bool // content was deleted
 }
 
 func newAdmission(ctx context.Context, tx *sql.Tx, d *DB) (*admission, error) {
-	a := &admission{db: d, tx: tx, folders: folders{db: d, tx: tx}, seenAt: d.now().UnixMilli()}
+	a := &admission{db: d, tx: tx, folders: folders{db: d, tx: tx}, seenAt: d.now().UnixMilli(), states: map[State]int{}}
 	for _, p := range []struct {
 		stmt *(*sql.Stmt)
 		text string
@@ -176,7 +177,18 @@ func (a *admission) insert(ctx context.Context, m *NewMail, r row, folder sql.Nu
 		return false, err
 	}
 	n, err := res.RowsAffected()
+	a.states[m.State] += int(n)
 	return n == 1, err
+}
+
+// count adds what was inserted to the tally.
+func (a *admission) count(ctx context.Context) error {
+	for state, n := range a.states {
+		if _, err := a.tx.ExecContext(ctx, "UPDATE tally SET n = n + ? WHERE state = ?", n, state); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // again meets a mail whose key is in the ledger. It reports whether the mail took its place anew.

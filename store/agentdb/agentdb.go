@@ -79,7 +79,7 @@ func (d *DB) Close() error { return d.db.Close() }
 
 // prepare checks the key, removes content that was staged and given up, and finds the next id.
 func (d *DB) prepare(ctx context.Context, key []byte) error {
-	return d.db.Tx(ctx, "open queue", func(tx *sql.Tx) error {
+	return d.db.Tx(ctx, "open queue", func(ctx context.Context, tx *sql.Tx) error {
 		owner, fresh, err := ownerOf(ctx, tx)
 		if err != nil {
 			return err
@@ -160,8 +160,8 @@ func (d *DB) opened(at sqlitedb.AAD, sealed []byte) ([]byte, error) {
 	return plain, nil
 }
 
-func mailAAD(column string, id int64) sqlitedb.AAD {
-	return sqlitedb.AAD{Table: "mail." + column, Row: strconv.FormatInt(id, 10), Schema: schema}
+func detailAAD(id int64) sqlitedb.AAD {
+	return sqlitedb.AAD{Table: "mail.detail", Row: strconv.FormatInt(id, 10), Schema: schema}
 }
 
 // tidyEvery bounds how long deleted content may stay in the WAL while work goes on, and how

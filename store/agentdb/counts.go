@@ -54,7 +54,7 @@ var laws = []struct{ name, broken string }{
 // CheckConservation reads the whole ledger and returns a QueueDamaged fault that names the first
 // law it breaks. For diagnostics and tests: it takes its time.
 func (d *DB) CheckConservation(ctx context.Context) error {
-	return d.db.Tx(ctx, "check ledger", func(tx *sql.Tx) error {
+	return d.db.Tx(ctx, "check ledger", func(ctx context.Context, tx *sql.Tx) error {
 		for _, law := range laws {
 			var broken int
 			if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM ("+law.broken+" LIMIT 1)").Scan(&broken); err != nil {

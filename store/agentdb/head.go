@@ -1,17 +1,21 @@
 package agentdb
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"time"
 
+	"hawser/store/sqlitedb"
 	"hawser/sync/capture"
 )
 
 // recipients is how many recipients a list remembers.
 const recipients = 5
 
-// head is what a list shows of a mail, sealed into its row until it is captured.
+// head is what a list shows of a mail, sealed into its row until it is captured. It is bound to
+// the mail's key too, so a key that changed on the disk cannot make a second record.
 type head struct {
 	Subject string            `json:"s,omitempty"`
 	Date    time.Time         `json:"d,omitzero"`
@@ -19,7 +23,11 @@ type head struct {
 	To      []capture.Address `json:"t,omitempty"`
 }
 
-func (d *DB) sealHead(id int64, m *NewMail) ([]byte, error) {
+func headAAD(id int64, key []byte) sqlitedb.AAD {
+	return sqlitedb.AAD{Table: "mail.head", Row: strconv.FormatInt(id, 10) + " " + hex.EncodeToString(key), Schema: schema}
+}
+
+func (d *DB) sealHead(id int64, key []byte, m *NewMail) ([]byte, error) {
 	h := head{Subject: m.Head.Subject, Date: m.Head.Date, From: first(m.Head.From), To: first(m.Head.To)}
 	if h.Date.IsZero() {
 		h.Date = m.Received
@@ -33,15 +41,15 @@ func (d *DB) sealHead(id int64, m *NewMail) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode head: %w", err)
 	}
-	return d.seal.Seal(mailAAD("head", id), plain), nil
+	return d.seal.Seal(headAAD(id, key), plain), nil
 }
 
-func (d *DB) openHead(id int64, sealed []byte) (head, error) {
+func (d *DB) openHead(id int64, key, sealed []byte) (head, error) {
 	var h head
 	if sealed == nil {
 		return h, nil
 	}
-	plain, err := d.opened(mailAAD("head", id), sealed)
+	plain, err := d.opened(headAAD(id, key), sealed)
 	if err != nil {
 		return h, err
 	}

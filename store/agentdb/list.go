@@ -91,7 +91,7 @@ func (d *DB) scanItem(rows *sql.Rows) (Item, error) {
 	if due > 0 {
 		m.Next = time.UnixMilli(due).UTC()
 	}
-	h, err := d.openHead(m.ID, headText)
+	h, err := d.openHead(m.ID, key, headText)
 	if err != nil {
 		return m, err
 	}
@@ -105,7 +105,7 @@ func (d *DB) scanItem(rows *sql.Rows) (Item, error) {
 // openWords opens what else of a row is sealed.
 func (d *DB) openWords(m *Item, detail []byte, folder sql.NullInt64, name []byte) error {
 	if detail != nil {
-		plain, err := d.opened(mailAAD("detail", m.ID), detail)
+		plain, err := d.opened(detailAAD(m.ID), detail)
 		if err != nil {
 			return err
 		}

@@ -94,7 +94,7 @@ func (d *DB) Cursor(ctx context.Context, folder string) (capture.Cursor, bool, e
 // ForgetFolder drops the cursor, the places and the name of a folder; its mails stay in the
 // ledger. It will be read from its beginning.
 func (d *DB) ForgetFolder(ctx context.Context, folder string) error {
-	return d.db.Tx(ctx, "forget folder", func(tx *sql.Tx) error {
+	return d.db.Tx(ctx, "forget folder", func(ctx context.Context, tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, "DELETE FROM folder WHERE hash = ?", d.folderHash(folder))
 		return err
 	})
@@ -113,10 +113,10 @@ func (d *DB) KnownRefs(ctx context.Context, folder string, validity uint32, uids
 		return nil, sqlitedb.Fault("look up places", err)
 	}
 	defer func() { _ = stmt.Close() }()
-	hash := d.folderHash(folder)
+	hash, each := d.folderHash(folder), context.WithoutCancel(ctx) // see sqlitedb.DB.Tx
 	for _, uid := range uids {
 		var one int
-		err := stmt.QueryRowContext(ctx, hash, validity, uid).Scan(&one)
+		err := stmt.QueryRowContext(each, hash, validity, uid).Scan(&one)
 		if err == nil {
 			known[uid] = true
 		} else if !errors.Is(err, sql.ErrNoRows) {
@@ -137,13 +137,14 @@ func (d *DB) Known(ctx context.Context, keys []capture.Key) (map[capture.Key]Kno
 		return nil, sqlitedb.Fault("look up mails", err)
 	}
 	defer func() { _ = stmt.Close() }()
+	each := context.WithoutCancel(ctx) // see sqlitedb.DB.Tx
 	for _, key := range keys {
 		b, err := keyBytes(key)
 		if err != nil {
 			return nil, err
 		}
 		k := Known{hash: d.printOf}
-		err = stmt.QueryRowContext(ctx, b).Scan(&k.ID, &k.State, &k.print)
+		err = stmt.QueryRowContext(each, b).Scan(&k.ID, &k.State, &k.print)
 		if err == nil {
 			known[key] = k
 		} else if !errors.Is(err, sql.ErrNoRows) {

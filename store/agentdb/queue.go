@@ -21,7 +21,7 @@ const otherClock = 8 * 24 * time.Hour
 // Due returns jobs that are ready at now, live ones first, then in order of arrival: at most
 // limit, and no more than maxBytes of raw mail unless the first alone is larger.
 func (d *DB) Due(ctx context.Context, now time.Time, limit int, maxBytes int64) ([]deliver.Job, error) {
-	rows, err := d.db.Read().QueryContext(ctx, `SELECT id, key, step, began_at, tries, size, record_id, kind, live
+	rows, err := d.db.Read().QueryContext(ctx, `SELECT id, key, step, began_at, tries, size, record_id, kind, live, head
 		FROM mail INDEXED BY mail_due WHERE state = 1 AND (due_at <= ? OR due_at > ?) ORDER BY live DESC, id LIMIT ?`,
 		now.UnixMilli(), now.Add(otherClock).UnixMilli(), limit)
 	if err != nil {
@@ -31,7 +31,7 @@ func (d *DB) Due(ctx context.Context, now time.Time, limit int, maxBytes int64) 
 	var jobs []deliver.Job
 	var bytes int64
 	for rows.Next() {
-		j, err := scanJob(rows)
+		j, err := d.scanJob(rows)
 		if err != nil {
 			return nil, sqlitedb.Fault("read due jobs", err)
 		}
@@ -44,12 +44,15 @@ func (d *DB) Due(ctx context.Context, now time.Time, limit int, maxBytes int64) 
 	return jobs, sqlitedb.Fault("read due jobs", rows.Err())
 }
 
-func scanJob(rows *sql.Rows) (deliver.Job, error) {
+func (d *DB) scanJob(rows *sql.Rows) (deliver.Job, error) {
 	var j deliver.Job
-	var key []byte
+	var key, head []byte
 	var began sql.NullInt64
-	err := rows.Scan(&j.ID, &key, &j.Next, &began, &j.Tries, &j.Size, &j.RecordID, &j.Kind, &j.Live)
+	err := rows.Scan(&j.ID, &key, &j.Next, &began, &j.Tries, &j.Size, &j.RecordID, &j.Kind, &j.Live, &head)
 	if err != nil {
+		return j, err
+	}
+	if _, err := d.opened(headAAD(j.ID, key), head); err != nil {
 		return j, err
 	}
 	j.Key = capture.Key(hex.EncodeToString(key))
@@ -79,7 +82,7 @@ func (d *DB) NextDue(ctx context.Context) (time.Time, error) {
 // of the jobs is no longer waiting, because the person skipped it, nothing is written and the
 // fault is NotFound: ask Due again.
 func (d *DB) Begin(ctx context.Context, now time.Time, jobs []int64) error {
-	return d.db.Tx(ctx, "begin jobs", func(tx *sql.Tx) error {
+	return d.db.Tx(ctx, "begin jobs", func(ctx context.Context, tx *sql.Tx) error {
 		stmt, err := tx.PrepareContext(ctx, "UPDATE mail SET began_at = ?, tries = tries + 1 WHERE id = ? AND state = 1")
 		if err != nil {
 			return err
@@ -111,7 +114,7 @@ func exactlyOne(res sql.Result, err error) error {
 // Any other outcome of a mail that no longer waits is dropped.
 func (d *DB) Settle(ctx context.Context, now time.Time, outcomes []deliver.Outcome) error {
 	sent := false
-	err := d.db.Tx(ctx, "settle jobs", func(tx *sql.Tx) error {
+	err := d.db.Tx(ctx, "settle jobs", func(ctx context.Context, tx *sql.Tx) error {
 		s := &settling{db: d, tx: tx, now: now.UnixMilli()}
 		defer s.close()
 		for i := range outcomes {
@@ -203,13 +206,13 @@ func (d *DB) sealDetail(id int64, detail string) []byte {
 	if detail == "" {
 		return nil
 	}
-	return d.seal.Seal(mailAAD("detail", id), []byte(detail))
+	return d.seal.Seal(detailAAD(id), []byte(detail))
 }
 
 // Retry makes a mail that needs a person, or waits for its time, due at once. The fault is
 // NotFound when no such mail is queued.
 func (d *DB) Retry(ctx context.Context, id int64) error {
-	return d.db.Tx(ctx, "retry mail", func(tx *sql.Tx) error {
+	return d.db.Tx(ctx, "retry mail", func(ctx context.Context, tx *sql.Tx) error {
 		return exactlyOne(tx.ExecContext(ctx, `UPDATE mail SET state = 1, due_at = 0, tries = 0, why = '', detail = NULL
 			WHERE id = ? AND state IN (1, 2)`, id))
 	})
@@ -218,7 +221,7 @@ func (d *DB) Retry(ctx context.Context, id int64) error {
 // Skip takes a mail out of the queue for good: it becomes Filtered with the rule SkippedRule
 // and its content is deleted. NotFound when it is neither queued nor held.
 func (d *DB) Skip(ctx context.Context, id int64) error {
-	err := d.db.Tx(ctx, "skip mail", func(tx *sql.Tx) error {
+	err := d.db.Tx(ctx, "skip mail", func(ctx context.Context, tx *sql.Tx) error {
 		if err := exactlyOne(tx.ExecContext(ctx, `UPDATE mail SET state = 4, rule = ?, why = '', detail = NULL, due_at = 0
 			WHERE id = ? AND state IN (1, 2, 3)`, SkippedRule, id)); err != nil {
 			return err
@@ -235,7 +238,7 @@ func (d *DB) Skip(ctx context.Context, id int64) error {
 // Release queues a mail that was held. NotFound when it is not held, MailGone when its content
 // was not kept: capture it again from the mailbox.
 func (d *DB) Release(ctx context.Context, id int64) error {
-	return d.db.Tx(ctx, "release mail", func(tx *sql.Tx) error {
+	return d.db.Tx(ctx, "release mail", func(ctx context.Context, tx *sql.Tx) error {
 		if err := exactlyOne(tx.ExecContext(ctx, "UPDATE mail SET state = 1, why = '', detail = NULL WHERE id = ? AND state = 3", id)); err != nil {
 			return err
 		}

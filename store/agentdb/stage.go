@@ -73,7 +73,7 @@ func (d *DB) spool(ctx context.Context, s *Staged, sum hash.Hash, in spooling) e
 	for part := 0; part < maxPieces; part++ {
 		last := in.n <= pieceSize
 		sealed := d.sealPiece(s, sum, part, in.buf[:min(in.n, pieceSize)], last)
-		err := d.db.Tx(ctx, "stage mail", func(tx *sql.Tx) error {
+		err := d.db.Tx(ctx, "stage mail", func(ctx context.Context, tx *sql.Tx) error {
 			if part == 0 {
 				if _, err := tx.ExecContext(ctx, "INSERT INTO spool (mail) VALUES (?)", s.id); err != nil {
 					return err
@@ -118,7 +118,7 @@ func (d *DB) Discard(ctx context.Context, s *Staged) error {
 	if s == nil || !s.spooled {
 		return nil
 	}
-	return d.db.Tx(ctx, "discard mail", func(tx *sql.Tx) error { return dropStaged(ctx, tx, s) })
+	return d.db.Tx(ctx, "discard mail", func(ctx context.Context, tx *sql.Tx) error { return dropStaged(ctx, tx, s) })
 }
 
 func dropStaged(ctx context.Context, tx *sql.Tx, s *Staged) error {

@@ -29,7 +29,7 @@ func (d *DB) Secret(ctx context.Context, name string) (secret.String, error) {
 
 // DeleteSecret removes the token stored under name, if any, from the disk.
 func (d *DB) DeleteSecret(ctx context.Context, name string) error {
-	err := d.db.Tx(ctx, "delete secret", func(tx *sql.Tx) error {
+	err := d.db.Tx(ctx, "delete secret", func(ctx context.Context, tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, "DELETE FROM secret WHERE name = ?", name)
 		return err
 	})
@@ -53,7 +53,7 @@ func (d *DB) Setting(ctx context.Context, name string) (string, bool, error) {
 // save and load know the two tables of named texts; table is one of our own words.
 func (d *DB) save(ctx context.Context, table, name string, plain []byte) error {
 	sealed := d.seal.Seal(sqlitedb.AAD{Table: table, Row: name, Schema: schema}, plain)
-	return d.db.Tx(ctx, "save "+table, func(tx *sql.Tx) error {
+	return d.db.Tx(ctx, "save "+table, func(ctx context.Context, tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, "INSERT INTO "+table+" (name, sealed) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET sealed = excluded.sealed",
 			name, sealed)
 		return err
@@ -88,7 +88,7 @@ func (d *DB) Bind(ctx context.Context, a capture.Account, m capture.Mailbox) err
 	if err != nil {
 		return fault.New(fault.Internal, "bind", err)
 	}
-	return d.db.Tx(ctx, "bind", func(tx *sql.Tx) error {
+	return d.db.Tx(ctx, "bind", func(ctx context.Context, tx *sql.Tx) error {
 		var sealed []byte
 		err := tx.QueryRowContext(ctx, "SELECT sealed FROM binding WHERE id = 1").Scan(&sealed)
 		if err == nil {
@@ -137,7 +137,7 @@ func (d *DB) openBinding(sealed []byte) (bound, error) {
 // SaveCalls stores how many Salesforce calls were used on a UTC day ("2006-01-02"). The number
 // never falls: a late writer cannot give calls back.
 func (d *DB) SaveCalls(ctx context.Context, day string, used int) error {
-	return d.db.Tx(ctx, "save calls", func(tx *sql.Tx) error {
+	return d.db.Tx(ctx, "save calls", func(ctx context.Context, tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, "INSERT INTO budget (day, used) VALUES (?, ?) ON CONFLICT (day) DO UPDATE SET used = max(used, excluded.used)",
 			day, used)
 		return err
@@ -157,7 +157,7 @@ func (d *DB) Calls(ctx context.Context, day string) (int, error) {
 // Wipe removes everything: mails, cursors, journal, secrets, settings, binding. What was there
 // is overwritten, and the file shrinks.
 func (d *DB) Wipe(ctx context.Context) error {
-	err := d.db.Tx(ctx, "wipe", func(tx *sql.Tx) error {
+	err := d.db.Tx(ctx, "wipe", func(ctx context.Context, tx *sql.Tx) error {
 		for _, table := range []string{"journal", "content", "spool", "mail", "place", "cursor", "folder", "secret", "setting", "binding", "budget"} {
 			if _, err := tx.ExecContext(ctx, "DELETE FROM "+table); err != nil {
 				return err

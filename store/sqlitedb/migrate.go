@@ -3,10 +3,13 @@ package sqlitedb
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"io/fs"
 
 	"github.com/pressly/goose/v3"
+	"modernc.org/sqlite"
+	lib "modernc.org/sqlite/lib"
 
 	"hawser/sync/fault"
 )
@@ -20,7 +23,7 @@ func migrate(ctx context.Context, db *sql.DB, files fs.FS) error {
 	}
 	have, want, err := provider.GetVersions(ctx)
 	if err != nil {
-		return fmt.Errorf("read schema version: %w", err)
+		return damaged("read schema version", err)
 	}
 	if have > want {
 		return fault.New(fault.QueueNewer, "migrate", fmt.Errorf("schema %d, known %d", have, want))
@@ -32,4 +35,15 @@ func migrate(ctx context.Context, db *sql.DB, files fs.FS) error {
 		return fmt.Errorf("migrate: %w", err)
 	}
 	return nil
+}
+
+// damaged is for reading the table of versions. On a sound file that fails for outside reasons
+// only; a statement that SQLite does not understand there, or an odd value, is damage.
+func damaged(op string, err error) error {
+	var lite *sqlite.Error
+	outside := errors.As(err, &lite) && lite.Code()&0xff != lib.SQLITE_ERROR
+	if err = Fault(op, err); outside || !fault.Is(err, fault.Internal) {
+		return err
+	}
+	return fault.New(fault.QueueDamaged, op, err)
 }

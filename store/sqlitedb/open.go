@@ -175,29 +175,31 @@ func (d *DB) Close() error {
 func (d *DB) Read() *sql.DB { return d.read }
 
 // Tx runs fn in one writing transaction and commits it when fn returns nil: on return it is
-// durable. Every error went through [Fault]. fn must use its tx only.
-func (d *DB) Tx(ctx context.Context, op string, fn func(tx *sql.Tx) error) error {
+// durable. When ctx ends before that, everything is undone. fn uses its own tx and ctx only; that
+// ctx never ends, because the driver starts a goroutine for every statement of one that can.
+// Every error went through [Fault].
+func (d *DB) Tx(ctx context.Context, op string, fn func(ctx context.Context, tx *sql.Tx) error) error {
 	tx, err := d.write.BeginTx(ctx, nil)
 	if err != nil {
 		return Fault(op, err)
 	}
-	if err := fn(tx); err != nil {
+	if err = fn(context.WithoutCancel(ctx), tx); err == nil {
+		err = tx.Commit()
+	} else {
 		_ = tx.Rollback() // the reason for it is already an error
-		return Fault(op, err)
 	}
-	return Fault(op, tx.Commit())
+	if errors.Is(err, sql.ErrTxDone) && ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	return Fault(op, err)
 }
 
 // TruncateWAL writes the WAL back into the file and empties it, so that deleted content is left
-// in neither, and returns cached pages to the system. A reader at work postpones it silently.
+// in neither. A reader at work postpones it silently.
 func (d *DB) TruncateWAL(ctx context.Context) error {
 	var busy, frames, done int
 	row := d.write.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)")
-	if err := row.Scan(&busy, &frames, &done); err != nil {
-		return Fault("truncate wal", err)
-	}
-	_, err := d.write.ExecContext(ctx, "PRAGMA shrink_memory")
-	return Fault("truncate wal", err)
+	return Fault("truncate wal", row.Scan(&busy, &frames, &done))
 }
 
 // Vacuum rewrites the file without its free space. It needs as much room again on the disk.
