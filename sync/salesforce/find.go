@@ -3,6 +3,7 @@ package salesforce
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -104,7 +105,7 @@ func (f *finder) people() {
 		}
 		head := "SELECT " + strings.Join(columns, ", ") + " FROM " + string(k.kind)
 		row := func(dec *json.Decoder) error { return f.person(dec, k.kind, emails, wanted) }
-		f.add(query{object: string(k.kind), row: row, some: true}, soqlIn(head, emails, addrs, tail, quote))
+		f.add(query{object: string(k.kind), row: row, some: true}, soqlIn(head, emails, quotes(addrs), tail))
 	}
 }
 
@@ -157,7 +158,7 @@ func (f *finder) byKey(objectName string, kind deliver.Kind) {
 		return f.found(capture.Key(strings.ToLower(r.Key.V)), r.ID, kind)
 	}
 	head := "SELECT Id, " + keyField + " FROM " + objectName
-	f.add(query{object: objectName, row: row}, soqlIn(head, []string{keyField}, keys, "", quote))
+	f.add(query{object: objectName, row: row}, soqlIn(head, []string{keyField}, quotes(keys), ""))
 }
 
 // found notes a record that exists. An e-mail counts before a task.
@@ -185,7 +186,7 @@ func (f *finder) byIdentifier(o *object) {
 	}
 	tail := ""
 	if f.c.cfg.UserID != "" && o.has("CreatedById") {
-		tail = " AND CreatedById = " + quoteID(f.c.cfg.UserID)
+		tail = " AND CreatedById = " + quote(f.c.cfg.UserID)
 	}
 	row := func(dec *json.Decoder) error {
 		var r struct {
@@ -211,7 +212,7 @@ func (f *finder) byIdentifier(o *object) {
 	if o.has("MessageDate") {
 		columns += ", MessageDate"
 	}
-	f.add(query{object: mailType, row: row}, soqlIn(columns+" FROM "+mailType, []string{"MessageIdentifier"}, ids, tail, quote))
+	f.add(query{object: mailType, row: row}, soqlIn(columns+" FROM "+mailType, []string{"MessageIdentifier"}, quotes(ids), tail))
 }
 
 // savedTasks asks which of the sought mails exist as Task. Without a key field a task's text
@@ -242,7 +243,7 @@ func (f *finder) byDay(o *object) {
 			days[s.Date.Add(shift).UTC().Format(time.DateOnly)] = true
 		}
 	}
-	tail := " AND OwnerId = " + quoteID(f.c.cfg.UserID)
+	tail := " AND OwnerId = " + quote(f.c.cfg.UserID)
 	if o.has("TaskSubtype") {
 		tail += " AND TaskSubtype = 'Email'"
 	}
@@ -261,19 +262,10 @@ func (f *finder) byDay(o *object) {
 	}
 	q := query{object: taskType, row: row}
 	const head = "SELECT Id, Description FROM Task"
-	f.add(q, soqlIn(head, []string{"ActivityDate"}, sortedKeys(days), tail, soqlDate))
+	f.add(q, soqlIn(head, []string{"ActivityDate"}, slices.Sorted(maps.Keys(days)), tail))
 	if undated {
 		f.add(q, []string{head + " WHERE ActivityDate = null" + tail})
 	}
-}
-
-func sortedKeys(set map[string]bool) []string {
-	keys := make([]string, 0, len(set))
-	for k := range set {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }
 
 // relations asks which e-mails have their sender's relation.
@@ -292,7 +284,7 @@ func (f *finder) relations() {
 		return nil
 	}
 	f.add(query{object: relation, row: row}, soqlIn("SELECT EmailMessageId FROM EmailMessageRelation",
-		[]string{"EmailMessageId"}, f.q.Relations, " AND RelationType = 'FromAddress'", quoteID))
+		[]string{"EmailMessageId"}, quoteIDs(f.q.Relations), " AND RelationType = 'FromAddress'"))
 }
 
 // files asks which files hang on records already.
@@ -313,5 +305,5 @@ func (f *finder) files() {
 		return nil
 	}
 	f.add(query{object: "ContentDocumentLink", row: row}, soqlIn("SELECT LinkedEntityId, ContentDocument.Title, ContentDocument.ContentSize FROM ContentDocumentLink",
-		[]string{"LinkedEntityId"}, f.q.Files, "", quoteID))
+		[]string{"LinkedEntityId"}, quoteIDs(f.q.Files), ""))
 }

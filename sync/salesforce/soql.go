@@ -2,6 +2,7 @@ package salesforce
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -59,9 +60,8 @@ func quote(s string) string {
 //
 //	head WHERE (A IN ('x','y') OR B IN ('x','y')) tail
 //
-// as many as it takes to keep each below maxSOQL. Values too long for a literal match nothing and
-// are left out. literal turns a value into its literal.
-func soqlIn(head string, fields, values []string, tail string, literal func(string) string) []string {
+// as many as it takes to keep each below maxSOQL.
+func soqlIn(head string, fields, literals []string, tail string) []string {
 	var (
 		out  []string
 		list strings.Builder
@@ -83,11 +83,7 @@ func soqlIn(head string, fields, values []string, tail string, literal func(stri
 		out = append(out, b.String())
 		list.Reset()
 	}
-	for _, v := range values {
-		l := literal(v)
-		if l == "" || len(l) > maxLiteral {
-			continue
-		}
+	for _, l := range literals {
 		if list.Len()+len(l)+1 > room {
 			flush()
 		}
@@ -100,16 +96,21 @@ func soqlIn(head string, fields, values []string, tail string, literal func(stri
 	return out
 }
 
-// quoteID is the literal of a record id, "" for anything else.
-func quoteID(s string) string {
-	if !validID(s) {
-		return ""
+// quotes returns the literals of values. Those too long for one match nothing and are left out.
+func quotes(values []string) []string {
+	out := make([]string, 0, len(values))
+	for _, v := range values {
+		if l := quote(v); len(l) <= maxLiteral {
+			out = append(out, l)
+		}
 	}
-	return "'" + s + "'"
+	return out
 }
 
-// soqlDate is the literal of a day; the value already has that form.
-func soqlDate(s string) string { return s }
+// quoteIDs returns the literals of record ids and leaves out what has not that form.
+func quoteIDs(ids []string) []string {
+	return quotes(slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return !validID(id) }))
+}
 
 // Days Salesforce can store; a mail may claim any.
 var (

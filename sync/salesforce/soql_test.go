@@ -110,7 +110,7 @@ func TestSOQLInKeepsItsLength(t *testing.T) {
 		values := rapid.SliceOfN(rapid.StringOfN(rapid.RuneFrom([]rune("ab'\\😀")), 0, 3000, -1), 0, 200).Draw(t, "values")
 		fields := []string{"Email", "Work__c", "Other__c"}[:rapid.IntRange(1, 3).Draw(t, "fields")]
 		total := 0
-		for _, s := range soqlIn("SELECT Id FROM Contact", fields, values, " ORDER BY Id", quote) {
+		for _, s := range soqlIn("SELECT Id FROM Contact", fields, quotes(values), " ORDER BY Id") {
 			if len(s) > maxSOQL {
 				t.Fatalf("statement of %d bytes", len(s))
 			}
@@ -130,7 +130,7 @@ func TestSOQLInKeepsItsLength(t *testing.T) {
 			t.Fatal("values are missing")
 		}
 	})
-	if got := soqlIn("h", []string{"A"}, nil, "", quote); got != nil {
+	if got := soqlIn("h", []string{"A"}, nil, ""); got != nil {
 		t.Errorf("no values give %q", got)
 	}
 }
@@ -145,7 +145,7 @@ func TestIDs(t *testing.T) {
 			t.Errorf("%q: got %q, want %q", in, got, want)
 		}
 	}
-	if quoteID("x' OR Id != '") != "" {
+	if len(quoteIDs([]string{"x' OR Id != '"})) != 0 {
 		t.Error("a malformed id became a literal")
 	}
 }
