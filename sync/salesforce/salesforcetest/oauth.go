@@ -97,10 +97,8 @@ func random(n int) string {
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
-// grant begins a family; a sixth one of the same user and app ends the oldest.
-func (a *authState) grant(user, client string, scopes []string, nonce string) *family {
-	a.seq++
-	f := &family{n: a.seq, user: user, client: client, scopes: scopes, nonce: nonce}
+// approve begins a family; a sixth one of the same user and app ends the oldest.
+func (a *authState) approve(user, client string, scopes []string, nonce string) *family {
 	var old []*family
 	for _, g := range a.refresh {
 		if g.user == user && g.client == client && !g.dead && !slices.Contains(old, g) {
@@ -111,6 +109,12 @@ func (a *authState) grant(user, client string, scopes []string, nonce string) *f
 		first := slices.MinFunc(old, func(x, y *family) int { return x.n - y.n })
 		a.revoke(func(g *family) bool { return g == first })
 	}
+	return a.grant(user, client, scopes, nonce)
+}
+
+func (a *authState) grant(user, client string, scopes []string, nonce string) *family {
+	a.seq++
+	f := &family{n: a.seq, user: user, client: client, scopes: scopes, nonce: nonce}
 	if slices.Contains(scopes, "refresh_token") || slices.Contains(scopes, "offline_access") {
 		a.rotate(f)
 	}
@@ -132,7 +136,8 @@ func (o *Org) accessLocked(f *family) string {
 	return t
 }
 
-// MintToken signs a user, given by id or username, in to the default app without a browser.
+// MintToken signs a user, given by id or username, in to the default app without a browser and
+// without ending earlier grants.
 // Both tokens are empty when there is no such user.
 func (o *Org) MintToken(user string) (access, refresh string) {
 	o.start()

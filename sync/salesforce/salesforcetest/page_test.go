@@ -24,7 +24,7 @@ func fillPage(o *Org) (mail string) {
 	}
 	mail = o.Insert("EmailMessage", map[string]any{"Subject": "Quay plan <script>alert(1)</script>", "FromName": "Marek Novák", "FromAddress": "marek@havel.example", "Status": "3",
 		"HtmlBody": `<p style="color:#0b5cab;font:18px Georgia">Dear Ann, <b>the plan</b> is attached.</p><table border=1 cellpadding=6><tr><td>Berth</td><td>4</td></tr><tr><td>Depth</td><td>11.2 m</td></tr></table><script>top.location='http://evil.example'</script><img src="http://tracker.example/x.png">`,
-		"ToIds": []string{ann}, "CcIds": []string{lead}, "FromId": lead, "RelatedToId": acc, "Incoming": true, "ContentDocumentIds": []string{doc.(string)},
+		"ToIds":    []string{ann}, "CcIds": []string{lead}, "FromId": lead, "RelatedToId": acc, "Incoming": true, "ContentDocumentIds": []string{doc.(string)},
 		"MessageDate": time.Date(2026, 11, 25, 9, 12, 0, 0, time.UTC), "MessageIdentifier": "<quay@havel.example>"})
 	o.Insert("Task", map[string]any{"Subject": "Call the harbour office", "WhoId": ann, "Description": "About the tide.", "ActivityDate": "2026-11-25"})
 	return mail

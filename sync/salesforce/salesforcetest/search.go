@@ -46,13 +46,13 @@ func parseSOSL(s string) (text, group string, targets []target, limit int, err *
 	rest := strings.TrimSpace(s[end+1:])
 	if words := strings.Fields(rest); len(words) > 2 && strings.EqualFold(words[0], "IN") && strings.EqualFold(words[2], "FIELDS") {
 		group = strings.ToUpper(words[1])
-		rest = strings.TrimSpace(rest[strings.Index(strings.ToUpper(rest), "FIELDS")+len("FIELDS"):])
+		rest = strings.TrimSpace(rest[strings.Index(upper(rest), "FIELDS")+len("FIELDS"):])
 	}
 	if len(rest) < 9 || !strings.EqualFold(rest[:9], "RETURNING") {
 		return "", "", nil, 0, badSearch("No RETURNING in the search")
 	}
 	rest = rest[9:]
-	if i := strings.LastIndex(strings.ToUpper(rest), " LIMIT "); i > strings.LastIndexByte(rest, ')') {
+	if i := strings.LastIndex(upper(rest), " LIMIT "); i > strings.LastIndexByte(rest, ')') {
 		n, convErr := strconv.Atoi(strings.TrimSpace(rest[i+7:]))
 		if convErr != nil {
 			return "", "", nil, 0, badSearch("LIMIT is no number")
@@ -61,6 +61,17 @@ func parseSOSL(s string) (text, group string, targets []target, limit int, err *
 	}
 	targets, err = parseTargets(rest)
 	return text, group, targets, limit, err
+}
+
+// upper is ToUpper that keeps every byte in its place.
+func upper(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if c >= 'a' && c <= 'z' {
+			b[i] = c - 'a' + 'A'
+		}
+	}
+	return string(b)
 }
 
 func closing(s string, open int) int {

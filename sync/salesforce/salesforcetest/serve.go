@@ -3,7 +3,6 @@ package salesforcetest
 import (
 	"bytes"
 	"compress/gzip"
-	"encoding/json"
 	"html/template"
 	"net/http"
 	"strconv"
@@ -34,13 +33,11 @@ func newReply(status int, contentType string, body []byte) *reply {
 }
 
 func jsonReply(status int, v any) *reply {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
+	b, err := encode(v)
+	if err != nil {
 		return newReply(500, typeText, []byte(err.Error()))
 	}
-	return newReply(status, typeJSON, bytes.TrimRight(b.Bytes(), "\n"))
+	return newReply(status, typeJSON, b)
 }
 
 func errorReply(e *apiError) *reply { return jsonReply(e.status, errorList(e)) }

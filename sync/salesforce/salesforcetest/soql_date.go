@@ -52,14 +52,14 @@ func relativeSpan(s string, now time.Time) (from, to time.Time, ok bool) {
 	start := startOf(u, today)
 	switch when {
 	case "THIS":
-		return start, step(u, start, 1), !hasNum
+		return start, advance(u, start, 1), !hasNum
 	case "LAST":
 		if hasNum && u == "d" {
 			return today.AddDate(0, 0, -n), today.AddDate(0, 0, 1), true // today is included
 		}
-		return step(u, start, -n), start, true
+		return advance(u, start, -n), start, true
 	case "NEXT":
-		return step(u, start, 1), step(u, start, 1+n), true
+		return advance(u, start, 1), advance(u, start, 1+n), true
 	}
 	return from, to, false
 }
@@ -76,7 +76,7 @@ func startOf(unit string, day time.Time) time.Time {
 	return day
 }
 
-func step(unit string, t time.Time, n int) time.Time {
+func advance(unit string, t time.Time, n int) time.Time {
 	switch unit {
 	case "w":
 		return t.AddDate(0, 0, 7*n)

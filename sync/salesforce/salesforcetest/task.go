@@ -19,7 +19,9 @@ func (w *writer) beforeTask(r *record) *apiError {
 	if strings.HasPrefix(who, "00Q") && what != "" {
 		return fail(400, "FIELD_INTEGRITY_EXCEPTION", "Related To ID: a task that is related to a lead cannot have another related record", "WhatId")
 	}
-	closeTask(w.org.now(), r.fields, r.fields)
+	if closeTask(w.org.now(), r.fields, r.fields); r.fields["CompletedDateTime"] == nil {
+		delete(r.fields, "CompletedDateTime")
+	}
 	if account := w.accountOf(what); account != "" {
 		r.fields["AccountId"] = account
 	} else if account := w.accountOf(who); account != "" {
@@ -42,7 +44,7 @@ func checkWhos(whos []string) *apiError {
 	return nil
 }
 
-// closeTask writes IsClosed and CompletedDateTime, which follow from Status.
+// closeTask writes IsClosed and CompletedDateTime, which follow from Status; nil clears.
 func closeTask(now time.Time, from, to map[string]any) {
 	closed := from["Status"] == "Completed"
 	to["IsClosed"] = closed
@@ -50,9 +52,6 @@ func closeTask(now time.Time, from, to map[string]any) {
 		to["CompletedDateTime"] = nil
 	} else if from["CompletedDateTime"] == nil {
 		to["CompletedDateTime"] = now
-	}
-	if to["CompletedDateTime"] == nil {
-		delete(to, "CompletedDateTime")
 	}
 }
 

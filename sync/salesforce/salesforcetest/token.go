@@ -76,7 +76,7 @@ func (o *Org) redeemLocked(r *http.Request, site string, app *App, form url.Valu
 		return oauthError(400, "invalid_grant", "inactive user")
 	}
 	c.used = true
-	f := o.auth.grant(u.ID, app.ClientID, c.scopes, c.nonce)
+	f := o.auth.approve(u.ID, app.ClientID, c.scopes, c.nonce)
 	return o.tokensLocked(r, site, app, u, f, f.current)
 }
 

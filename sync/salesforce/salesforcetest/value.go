@@ -1,6 +1,7 @@
 package salesforcetest
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -197,17 +198,28 @@ func (m ordered) MarshalJSON() ([]byte, error) {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		k, err := json.Marshal(p.k)
+		k, err := encode(p.k)
 		if err != nil {
 			return nil, err
 		}
-		v, err := json.Marshal(p.v)
+		v, err := encode(p.v)
 		if err != nil {
 			return nil, err
 		}
 		b = append(append(append(b, k...), ':'), v...)
 	}
 	return append(b, '}'), nil
+}
+
+// encode is json.Marshal that leaves <, > and & as they are, as Salesforce does.
+func encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, fmt.Errorf("encode: %w", err)
+	}
+	return bytes.TrimRight(b.Bytes(), "\n"), nil
 }
 
 func (m ordered) get(k string) (any, bool) {
