@@ -37,6 +37,9 @@ type Env struct {
 type RunOptions struct {
 	Headless bool   // no tray icon
 	Config   string // folder of config.json; "" is the usual one
+	// Passphrase is a file (or pipe) whose first line seals the key on a computer without a key
+	// store; "" uses the operating system's key store.
+	Passphrase string
 }
 
 // The program itself decides how it was started: on Windows the library would refuse a double
@@ -117,5 +120,6 @@ func (a *app) runCmd() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&o.Headless, "headless", false, a.t("flag.headless"))
 	cmd.Flags().StringVar(&o.Config, "config", "", a.t("flag.config"))
+	cmd.Flags().StringVar(&o.Passphrase, "passphrase-file", "", a.t("flag.passphrase"))
 	return cmd
 }

@@ -135,7 +135,7 @@ func TestTone(t *testing.T) {
 func TestIDsInSourcesExist(t *testing.T) {
 	t.Parallel()
 	var sources strings.Builder
-	for _, dir := range []string{"../cli", "../tray", "../control", "."} {
+	for _, dir := range []string{"../cli", "../tray", "../control", "../agent", "."} {
 		files, err := filepath.Glob(dir + "/*.go")
 		if err != nil {
 			t.Fatal(err)
@@ -159,7 +159,7 @@ func TestIDsInSourcesExist(t *testing.T) {
 		}
 	}
 	// Ids that are put together from a prefix and a word.
-	built := regexp.MustCompile(`^(fault\.|time\.month-|state\.|queue\.(state|done)-|signin\.|cmd\.(queue-)?|(resume|check|stop)\.done$)`)
+	built := regexp.MustCompile(`^(fault\.|tray\.|time\.month-|state\.|queue\.(state|done)-|signin\.|cmd\.(queue-)?|(resume|check|stop)\.done$)`)
 	for id := range en {
 		if !strings.Contains(src, `"`+id+`"`) && !built.MatchString(id) {
 			t.Errorf("nothing asks for %q", id)

@@ -1,0 +1,24 @@
+package tray
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"hawser/app/control"
+	"hawser/app/text"
+)
+
+// ErrNoHost says that there is no desktop session that could ever show an icon.
+var ErrNoHost = errors.New("no tray host")
+
+// Config is what [Run] needs. Agent, Text and Log are required.
+type Config struct {
+	Agent control.Agent // the agent itself, or a control.Client
+	Text  *text.Localizer
+	Log   *slog.Logger
+	// Open shows an address in the browser; without it the menu has no item for it.
+	Open func(ctx context.Context, url string) error
+	Now  func() time.Time // default time.Now
+}
