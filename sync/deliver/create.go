@@ -135,7 +135,7 @@ func (d *Deliverer) lookUp(ctx context.Context, drafts []draft, w *work) (map[st
 				q.Addresses = append(q.Addresses, addr)
 			}
 		}
-		if dr.job.Unknown || !w.caps.UniqueKey {
+		if dr.job.Unknown || !w.caps.UniqueKey || d.note(dr.job.ID).broke {
 			q.Saved = append(q.Saved, Sought{Key: dr.job.Key, MessageID: dr.mail.MessageID, Date: dr.mail.Date})
 		}
 	}
@@ -182,12 +182,11 @@ func (d *Deliverer) created(ctx context.Context, dr draft, kind Kind, r Result) 
 	return d.refused(dr.job, kind, r.Err)
 }
 
-// adopt goes on with a record that exists already; what hangs on it is not known.
+// adopt goes on with a record that exists already. What hangs on it is not known: its note is
+// not sure, so later steps look first.
 func (d *Deliverer) adopt(j Job, ex Existing, related bool) Outcome {
 	j.RecordID, j.Kind = ex.ID, ex.Kind
-	n := d.note(j.ID)
-	n.sure, n.done = false, nil
-	return d.passed(j, n, related)
+	return d.passed(j, d.note(j.ID), related)
 }
 
 func jobsOf(drafts []draft) []Job {

@@ -81,6 +81,7 @@ type Deliverer struct {
 	failures int       // whole calls failed in a row
 	narrow   int       // how often the batch size was halved, to find the mail that breaks a call
 	answers  int       // calls that succeeded
+	effects  int       // those of them with an effect
 	spent    time.Time // when backlog may go on, after the budget stopped it; zero otherwise
 
 	uniqueKey bool // Salesforce refuses a second record of one mail

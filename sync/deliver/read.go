@@ -37,8 +37,9 @@ type note struct {
 	done   map[int]bool // files that were uploaded, by Index
 
 	strikes int
-	broke   bool // the server broke on this mail alone, when answers calls had succeeded
-	answers int
+	broke   bool // the server broke on this mail alone: look up before each try, as a test of it
+	answers int  // calls that had succeeded by then
+	effects int  // those of them with an effect
 	bare    bool // save without links: one was refused
 	short   bool // save with a short text: it was refused as too long
 }

@@ -73,7 +73,7 @@ func (d *Deliverer) related(ctx context.Context, j Job, r Result) Outcome {
 	}
 	d.logRefused(ctx, j, r.Err)
 	o := d.refused(j, Email, r.Err)
-	if o.Verdict != NeedsYou {
+	if o.Verdict != NeedsYou || passing(r.Err.Code) {
 		return o
 	}
 	d.state.Total.Unrelated++

@@ -239,6 +239,7 @@ func (d *Deliverer) answered() {
 // took is answered for a call with an effect: batches may grow again.
 func (d *Deliverer) took() {
 	d.answered()
+	d.effects++
 	d.failures = 0
 	d.narrow = max(0, d.narrow-1)
 }
@@ -292,9 +293,6 @@ func (d *Deliverer) settle(ctx context.Context, outcomes []Outcome) error {
 			t.Postponed++
 		case Doubtful:
 			t.Doubtful++
-			if n := d.notes[o.Job]; n != nil {
-				n.sure = false
-			}
 		}
 	}
 	d.report()

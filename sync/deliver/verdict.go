@@ -11,7 +11,7 @@ import (
 const (
 	mostStrikes   = 8 // tries of one mail that failed alone
 	lockedStrikes = 3 // a record that somebody holds: short tries, then a person decides
-	brokenStrikes = 3 // a mail on which the server itself breaks
+	brokenWeight  = 3 // strikes of a mail on which the server breaks while it saves others
 )
 
 // blame says whose fault it may be that a call failed as a whole.
@@ -70,18 +70,22 @@ func (d *Deliverer) callFailed(ctx context.Context, jobs []Job, begun bool, err 
 }
 
 // suspect decides about a mail whose call failed although it carried nothing else. A server that
-// broke proves nothing by itself: it counts only when another call succeeded since the last
-// time, so an outage uses up nobody's tries.
+// broke proves nothing by itself: it counts when it saved something else since the last time,
+// and a little when it answered a look-up; so an outage uses up nobody's tries.
 func (d *Deliverer) suspect(j Job, doubt bool, who blame, f *fault.Error) Outcome {
 	if who == blameMail {
 		return person(j, f.Code, f.Detail)
 	}
 	n := d.note(j.ID)
-	if n.broke && d.answers > n.answers {
+	switch {
+	case !n.broke:
+	case d.effects > n.effects:
+		n.strikes += brokenWeight
+	case d.answers > n.answers:
 		n.strikes++
 	}
-	n.broke, n.answers = true, d.answers
-	if n.strikes >= brokenStrikes {
+	n.broke, n.answers, n.effects, n.sure = true, d.answers, d.effects, false
+	if n.strikes >= mostStrikes {
 		return person(j, f.Code, f.Detail)
 	}
 	// Later than the pause that follows, so that the next mail has its turn first.
@@ -106,7 +110,7 @@ func (d *Deliverer) refused(j Job, kind Kind, f *fault.Error) Outcome {
 		return d.again(j, f.Unknown, now, f)
 	case code == fault.EmailRefused:
 		return person(j, fault.PermissionMissing, f.Detail)
-	case code.Class() != fault.Retry || code == fault.ReferenceRefused:
+	case !passing(code):
 		return person(j, code, f.Detail)
 	}
 	n.strikes++
@@ -118,6 +122,11 @@ func (d *Deliverer) refused(j Job, kind Kind, f *fault.Error) Outcome {
 		return person(j, code, f.Detail)
 	}
 	return d.again(j, f.Unknown, now.Add(d.wait(f, n.strikes)), f)
+}
+
+// passing reports whether a record's refusal may go away by itself.
+func passing(c fault.Code) bool {
+	return c.Class() == fault.Retry && c != fault.ReferenceRefused && c != fault.EmailRefused
 }
 
 // again puts a step off. In doubt it is not before the lost call can no longer be at work.
