@@ -214,9 +214,9 @@ func (in *intake) newMail(p pending) NewMail {
 	}
 	switch d := rules.Decide(p.head, p.item.Size, in.mark); d.Verdict {
 	case rules.Hold:
-		m.Verdict, m.Why = Hold, d.Why
+		m.Verdict, m.Why = Hold, fault.Code(d.Why)
 	case rules.Filter:
-		m.Verdict, m.Rule = Filter, d.Rule
+		m.Verdict, m.Rule = Filter, d.Why
 	}
 	return m
 }

@@ -69,6 +69,7 @@ const (
 	ConfigInvalid   Code = "config-invalid"
 	AlreadyRunning  Code = "already-running"
 	NotRunning      Code = "not-running"
+	Paused          Code = "paused"    // what was asked for is not done while the user has paused Hawser
 	NotFound        Code = "not-found" // the item named on the command line does not exist
 	Usage           Code = "usage"
 	Internal        Code = "internal"
@@ -92,7 +93,7 @@ var classes = map[Code]Class{
 
 	DiskFull: User, QueueLocked: Retry, QueueDamaged: User, QueueNewer: User, KeyStoreLocked: User,
 	KeyStoreMissing: User, KeyLost: User, ConfigInvalid: User, AlreadyRunning: User, NotRunning: User,
-	NotFound: User, Usage: User, Internal: Bug,
+	Paused: User, NotFound: User, Usage: User, Internal: Bug,
 }
 
 // Codes returns every code with a class, for the tests that demand a text for each.

@@ -1,0 +1,188 @@
+package agent
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"hawser/app/config"
+	"hawser/app/control"
+	"hawser/auth/keyring"
+	"hawser/auth/oauth"
+	"hawser/store/agentdb"
+	"hawser/sync/capture"
+	"hawser/sync/deliver"
+	"hawser/sync/engine"
+	"hawser/sync/imapsource"
+	"hawser/sync/salesforce"
+)
+
+// The two sides of the rope, as the control protocol names them.
+const (
+	sideSalesforce = "salesforce"
+	sideMail       = "mail"
+)
+
+// Config is what an [Agent] is made of. All of it is needed but Now.
+type Config struct {
+	Dirs     config.Dirs
+	Settings config.Config
+	Version  string
+	Log      *slog.Logger
+	Keys     keyring.Store
+	// OpenBrowser shows an address to the user.
+	OpenBrowser func(ctx context.Context, url string) error
+	Now         func() time.Time // default time.Now
+}
+
+// Agent is the running agent of one profile.
+type Agent struct {
+	cfg   Config
+	now   func() time.Time
+	board *board
+	db    *agentdb.DB
+	http  *http.Client // trusts the system's roots and the configured ones; used for both sign-ins and Salesforce
+
+	pool *x509.CertPool
+	wake chan struct{} // one-slot: the queue has something new for delivery
+
+	mu      sync.Mutex
+	nudge   chan struct{} // closed and replaced by CheckNow and sign-ins
+	stop    context.CancelFunc
+	binding *boundTo                 // nil before the first complete sign-in
+	logins  map[string]login         // by side
+	tokens  map[string]*oauth.Tokens // by side; made when first needed
+
+	source    *imapsource.Source // these two are nil while the capture does not run
+	engine    *engine.Engine
+	client    *salesforce.Client // these two are nil while delivery does not run
+	deliverer *deliver.Deliverer
+}
+
+// New opens the profile: the key, the store, and what is known of both sign-ins. Close gives it
+// back. It fails with a fault that says what is in the way.
+func New(ctx context.Context, cfg Config) (*Agent, error) {
+	if cfg.Log == nil || cfg.Keys == nil || cfg.OpenBrowser == nil {
+		return nil, errors.New("agent: Log, Keys and OpenBrowser are required")
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	a := &Agent{
+		cfg: cfg, now: cfg.Now, board: newBoard(cfg.Now, cfg.Version),
+		nudge: make(chan struct{}), wake: make(chan struct{}, 1),
+		logins: map[string]login{}, tokens: map[string]*oauth.Tokens{},
+	}
+	pool, err := roots(cfg.Settings.Trust.CAFile)
+	if err != nil {
+		return nil, err
+	}
+	a.pool, a.http = pool, httpClient(pool)
+	if err := a.open(ctx); err != nil {
+		return nil, err
+	}
+	if err := a.recall(ctx); err != nil {
+		return nil, errors.Join(err, a.db.Close())
+	}
+	return a, nil
+}
+
+// Close gives back the store. Run must have returned.
+func (a *Agent) Close() error { return a.db.Close() }
+
+// Run serves the control socket, which it closes, and keeps capture and delivery going until ctx ends or Stop is
+// called, which is its normal end and returns nil.
+func (a *Agent) Run(ctx context.Context, listener *control.Listener) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	a.mu.Lock()
+	a.stop = cancel
+	a.mu.Unlock()
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return listener.Serve(ctx, a, a.cfg.Log) })
+	g.Go(func() error {
+		return a.keep(ctx, part{name: "capture", side: sideMail, ready: a.mayCapture, run: a.capture})
+	})
+	g.Go(func() error {
+		return a.keep(ctx, part{name: "delivery", side: sideSalesforce, ready: a.mayDeliver, run: a.deliverQueue})
+	})
+	err := g.Wait()
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// mayCapture reports whether the mailbox may be read: signed in, bound, and not paused.
+func (a *Agent) mayCapture() bool {
+	s, _ := a.board.get()
+	return s.Mail.SignedIn && a.mayWork(s)
+}
+
+// mayDeliver reports whether the queue may be sent.
+func (a *Agent) mayDeliver() bool {
+	s, _ := a.board.get()
+	return s.Salesforce.SignedIn && a.mayWork(s)
+}
+
+func (a *Agent) mayWork(s control.Status) bool {
+	paused, _ := a.board.paused()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return !paused && a.binding != nil && s.State != capture.WrongAccount && s.State != capture.Suspended
+}
+
+// nudged returns a channel that is closed at the next CheckNow or sign-in.
+func (a *Agent) nudged() <-chan struct{} {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.nudge
+}
+
+// poke wakes whatever rests.
+func (a *Agent) poke() {
+	a.mu.Lock()
+	close(a.nudge)
+	a.nudge = make(chan struct{})
+	e := a.engine
+	a.mu.Unlock()
+	if e != nil {
+		e.CheckNow()
+	}
+	a.wakeDelivery()
+}
+
+func (a *Agent) wakeDelivery() {
+	select {
+	case a.wake <- struct{}{}:
+	default:
+	}
+}
+
+// refreshCounts writes the ledger's numbers on the board.
+func (a *Agent) refreshCounts(ctx context.Context) {
+	c, err := a.db.Counts(ctx)
+	if err != nil {
+		if ctx.Err() == nil {
+			a.cfg.Log.LogAttrs(ctx, slog.LevelError, "counts not read", slog.Any("err", err))
+		}
+		return
+	}
+	a.board.update(func(b *board) {
+		b.counts = control.Counts{Seen: c.Seen, Captured: c.Captured, Filtered: c.Filtered, Held: c.Held, Waiting: c.Waiting, NeedsYou: c.NeedsYou}
+	})
+}
+
+func wrap(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", op, err)
+}

@@ -1,0 +1,233 @@
+package agent
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"hawser/app/control"
+	"hawser/store/agentdb"
+	"hawser/sync/capture"
+	"hawser/sync/fault"
+	"hawser/sync/mailparse"
+)
+
+var _ control.Agent = (*Agent)(nil)
+
+// Status implements control.Agent.
+func (a *Agent) Status() control.Status {
+	s, _ := a.board.get()
+	return s
+}
+
+// Watch implements control.Agent.
+func (a *Agent) Watch(ctx context.Context, changed func(control.Status) error) error {
+	return a.board.watch(ctx, changed)
+}
+
+// CheckNow implements control.Agent: every folder is looked at, every pause of delivery ends.
+func (a *Agent) CheckNow(context.Context) error {
+	a.poke()
+	a.mu.Lock()
+	d := a.deliverer
+	a.mu.Unlock()
+	if d != nil {
+		d.Resume()
+	}
+	return nil
+}
+
+// Pause implements control.Agent. The pause outlives a restart.
+func (a *Agent) Pause(ctx context.Context, until time.Time) error {
+	text := forever
+	if !until.IsZero() {
+		text = until.UTC().Format(time.RFC3339)
+	}
+	if err := a.db.SaveSetting(ctx, pauseSetting, text); err != nil {
+		return fmt.Errorf("store pause: %w", err)
+	}
+	a.board.update(func(b *board) { b.facts.Paused, b.facts.PausedUntil = true, until })
+	return nil
+}
+
+// Resume implements control.Agent.
+func (a *Agent) Resume(ctx context.Context) error {
+	if err := a.db.SaveSetting(ctx, pauseSetting, ""); err != nil {
+		return fmt.Errorf("store pause: %w", err)
+	}
+	a.board.update(func(b *board) { b.facts.Paused = false })
+	return nil
+}
+
+// Stop implements control.Agent: Run ends soon after.
+func (a *Agent) Stop(context.Context) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.stop != nil {
+		a.stop()
+	}
+	return nil
+}
+
+// Mails implements control.Agent. What it returns is read from the mailbox and kept nowhere.
+func (a *Agent) Mails(ctx context.Context, q control.MailQuery) ([]control.Mail, error) {
+	src, _, err := a.running()
+	if err != nil {
+		return nil, err
+	}
+	if q.Folder == "" {
+		q.Folder = "INBOX"
+	}
+	if q.Limit <= 0 {
+		q.Limit = 50
+	}
+	items, err := src.List(ctx, q.Folder, q.Search, min(q.Limit, 500))
+	if err != nil {
+		return nil, err
+	}
+	account := a.bound().account
+	mails := make([]control.Mail, len(items))
+	keys := make([]capture.Key, len(items))
+	for i, item := range items {
+		h, err := mailparse.ReadHeader(item.Raw)
+		if err != nil {
+			return nil, fmt.Errorf("read header: %w", err)
+		}
+		keys[i] = capture.MailKey(account, h.MessageID)
+		mails[i] = listed(item, h)
+	}
+	known, err := a.db.Known(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	for i, key := range keys {
+		if k, ok := known[key]; ok {
+			mails[i].State = k.State.String()
+		}
+	}
+	return mails, nil
+}
+
+func listed(item capture.Item, h capture.Header) control.Mail {
+	date := h.Date
+	if date.IsZero() {
+		date = item.Received
+	}
+	return control.Mail{
+		Ref: encodeRef(item.Ref), Folder: item.Ref.Folder, Date: date, From: people(h.From), To: people(h.To),
+		Subject: h.Subject, Size: item.Size,
+	}
+}
+
+// people writes addresses as a list shows them.
+func people(list []capture.Address) string {
+	names := make([]string, len(list))
+	for i, p := range list {
+		names[i] = p.Addr
+		if p.Name != "" {
+			names[i] = p.Name + " <" + p.Addr + ">"
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+// encodeRef makes a mail's place an opaque word, so that a folder's name needs no quoting.
+func encodeRef(r capture.Ref) string {
+	raw, _ := json.Marshal(r) // strings and numbers: cannot fail
+	return base64.RawURLEncoding.EncodeToString(raw)
+}
+
+func decodeRef(word string) (capture.Ref, error) {
+	var r capture.Ref
+	raw, err := base64.RawURLEncoding.DecodeString(word)
+	if err == nil {
+		err = json.Unmarshal(raw, &r)
+	}
+	if err != nil || r.Folder == "" || r.UID == 0 {
+		return r, fault.New(fault.NotFound, "find mail", err)
+	}
+	return r, nil
+}
+
+// Capture implements control.Agent.
+func (a *Agent) Capture(ctx context.Context, words []string) (control.CaptureResult, error) {
+	refs := make([]capture.Ref, len(words))
+	for i, w := range words {
+		r, err := decodeRef(w)
+		if err != nil {
+			return control.CaptureResult{}, err
+		}
+		refs[i] = r
+	}
+	_, eng, err := a.running()
+	if err != nil {
+		return control.CaptureResult{}, err
+	}
+	report, err := eng.Fetch(ctx, refs)
+	a.refreshCounts(ctx)
+	return control.CaptureResult{Queued: report.Queued, Already: report.Already, Gone: report.Gone}, err
+}
+
+// Queue implements control.Agent.
+func (a *Agent) Queue(ctx context.Context, state string, limit int) ([]control.QueueItem, error) {
+	rows, err := a.db.List(ctx, state, limit)
+	if err != nil {
+		return nil, err
+	}
+	items := make([]control.QueueItem, len(rows))
+	for i, r := range rows {
+		items[i] = queued(r)
+	}
+	return items, nil
+}
+
+func queued(r agentdb.Item) control.QueueItem {
+	detail := r.Detail
+	if detail == "" {
+		detail = r.Rule
+	}
+	return control.QueueItem{
+		ID: r.ID, State: r.State, Date: r.Date, From: people(r.From), Subject: r.Subject, Size: r.Size,
+		Mark: string(r.Mark), Tries: r.Tries, Next: r.Next, Why: r.Why, Detail: detail,
+	}
+}
+
+// RetryItem implements control.Agent.
+func (a *Agent) RetryItem(ctx context.Context, id int64) error {
+	defer a.refreshCounts(ctx)
+	if err := a.db.Retry(ctx, id); err != nil {
+		return err
+	}
+	return a.CheckNow(ctx)
+}
+
+// SkipItem implements control.Agent.
+func (a *Agent) SkipItem(ctx context.Context, id int64) error {
+	defer a.refreshCounts(ctx)
+	return a.db.Skip(ctx, id)
+}
+
+// Journal implements control.Agent.
+func (a *Agent) Journal(ctx context.Context, limit int) ([]control.JournalItem, error) {
+	rows, err := a.db.Journal(ctx, limit)
+	if err != nil {
+		return nil, err
+	}
+	a.mu.Lock()
+	client := a.client
+	a.mu.Unlock()
+	items := make([]control.JournalItem, len(rows))
+	for i, r := range rows {
+		items[i] = control.JournalItem{
+			ID: r.Mail, At: r.At, Object: string(r.Kind), RecordID: r.RecordID, Bytes: r.Bytes, Files: r.Files,
+			LeftOut: r.LeftOut, Mark: string(r.Mark),
+		}
+		if client != nil {
+			items[i].URL = client.RecordURL(r.RecordID)
+		}
+	}
+	return items, nil
+}

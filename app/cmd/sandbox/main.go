@@ -1,0 +1,54 @@
+// Command sandbox is a whole world on the loopback interface: a pretend Salesforce org, a pretend
+// mail provider, and the real agent between them, in a home folder that is thrown away.
+//
+// Without -script it keeps running, lets new mail arrive and says what happens, until Ctrl-C.
+// With -script it waits until everything that is marked has arrived, prints a table and exits 0,
+// or 1 with the reason. As "sandbox browse ADDRESS" it is the browser that the agent opens: it
+// fills in the login forms as the demo's user would.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:])
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "sandbox:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string) error {
+	if len(args) == 2 && args[0] == "browse" {
+		return browse(ctx, args[1])
+	}
+	flags := flag.NewFlagSet("sandbox", flag.ContinueOnError)
+	agent := flags.String("agent", "", "path of the hawser binary")
+	script := flags.Bool("script", false, "run unattended and print a summary")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if *agent == "" || flags.NArg() > 0 {
+		return fmt.Errorf("usage: sandbox -agent PATH [-script]")
+	}
+	w, err := open(*agent)
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	if err := w.settle(ctx); err != nil {
+		return fmt.Errorf("%w%s", err, w.lastWords())
+	}
+	if *script {
+		return w.script(ctx)
+	}
+	return w.live(ctx)
+}
