@@ -93,6 +93,14 @@ func (f Foreground) keys() (keyring.Store, error) {
 	return keyring.File(filepath.Join(f.Dirs.Config, "key.age"), ask), nil
 }
 
+// icon shows the tray icon, also on a panel that comes late. Without one the agent goes on.
+func (f Foreground) icon(ctx context.Context, a *Agent, loc *text.Localizer) {
+	err := tray.Run(ctx, tray.Config{Agent: a, Text: loc, Log: a.cfg.Log, Open: a.cfg.OpenBrowser})
+	if err != nil && ctx.Err() == nil {
+		a.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "icon not shown", slog.Any("err", err))
+	}
+}
+
 // together runs agent and icon; the end of the agent is the end of both.
 func (f Foreground) together(ctx context.Context, a *Agent, listener *control.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
@@ -103,14 +111,16 @@ func (f Foreground) together(ctx context.Context, a *Agent, listener *control.Li
 		defer cancel()
 		return a.Run(ctx, listener)
 	})
-	switch {
-	case f.Headless:
-	case f.Desktop && tray.Available(ctx):
-		g.Go(func() error {
-			return tray.Run(ctx, tray.Config{Agent: a, Text: loc, Log: a.cfg.Log})
-		})
-	default:
-		fmt.Fprintln(f.Stderr, loc.T("run.no-tray", nil))
+	if !f.Headless {
+		if !f.Desktop || !tray.Available(ctx) {
+			fmt.Fprintln(f.Stderr, loc.T("run.no-tray", nil))
+		}
+		if f.Desktop {
+			g.Go(func() error {
+				f.icon(ctx, a, loc)
+				return nil
+			})
+		}
 	}
 	return g.Wait()
 }

@@ -120,9 +120,6 @@ func (s *scene) await(n int, limit time.Duration) control.Status {
 		if err == nil {
 			last = got
 		}
-		if time.Now().Nanosecond()%7 == 0 {
-			s.t.Logf("%+v", last.Counts)
-		}
 		return err == nil && got.Counts.Captured >= n && got.Counts.Waiting == got.Counts.NeedsYou
 	})
 	s.conserved(last)

@@ -9,6 +9,8 @@ package oauthtest
 
 import (
 	"crypto/rsa"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -150,6 +152,14 @@ func (s *Issuer) Count(endpoint string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.counts[endpoint]
+}
+
+// Tokens returns every access and refresh token there is, for tests that search for them where
+// they must not be.
+func (s *Issuer) Tokens() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append(slices.Collect(maps.Keys(s.access)), slices.Collect(maps.Keys(s.refresh))...)
 }
 
 // Active reports whose access token it is, and whether it is valid now.

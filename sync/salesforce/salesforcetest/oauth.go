@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"encoding/base64"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -149,6 +150,14 @@ func (o *Org) MintToken(user string) (access, refresh string) {
 	}
 	f := o.auth.grant(u.ID, DefaultClientID, o.auth.apps[DefaultClientID].Scopes, "")
 	return o.accessLocked(f), f.current
+}
+
+// Tokens returns every access and refresh token that is or was good, for tests that search for
+// them where they must not be.
+func (o *Org) Tokens() []string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return append(slices.Collect(maps.Keys(o.auth.access)), slices.Collect(maps.Keys(o.auth.refresh))...)
 }
 
 // sessionLocked returns the session of an access token if it is good.
