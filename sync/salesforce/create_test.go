@@ -444,16 +444,18 @@ func (refusedDial) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func TestTimeoutIsStalledAndUnknown(t *testing.T) {
 	t.Parallel()
-	org := &salesforcetest.Org{}
-	w := newWorld(t, org)
-	w.warm(t)
-	org.Delay(time.Second)
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	_, err := w.Create(ctx, mailsOf(1))
-	wantFault(t, err, fault.Stalled, true)
-	_, err = w.Find(ctx, deliver.Query{Addresses: []string{"a@b.example"}})
-	wantFault(t, err, fault.Stalled, false)
+	for _, write := range []bool{true, false} {
+		w := withHandler(t, func(_ http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			<-r.Context().Done() // the client has gone
+		})
+		r := collectionRequest("op", "67.0", 0, nil)
+		r.write = write
+		// Long enough for the request to be sent on a busy machine.
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		wantFault(t, w.do(ctx, r), fault.Stalled, write)
+	}
 }
 
 func TestLookupsAreNeverUnknown(t *testing.T) {
