@@ -20,12 +20,12 @@ var ErrLogin = errors.New("login refused")
 // presses Allow and opens the callback address, the listener's answer to which ends it.
 // client may be nil; its transport is used, its cookie jar is not.
 func Approve(ctx context.Context, client *http.Client, authorizeURL, username, password string) error {
-	return walk(ctx, client, authorizeURL, username, password, "approve")
+	return walk(ctx, client, authorizeURL, map[string]string{"username": username, "password": password, "decision": "approve"})
 }
 
 // Deny is Approve with the other button.
 func Deny(ctx context.Context, client *http.Client, authorizeURL, username, password string) error {
-	return walk(ctx, client, authorizeURL, username, password, "deny")
+	return walk(ctx, client, authorizeURL, map[string]string{"username": username, "password": password, "decision": "deny"})
 }
 
 // walker is the browser of one sign-in.
@@ -34,12 +34,13 @@ type walker struct {
 	fields map[string]string // what a person types or presses, by name
 }
 
-func walk(ctx context.Context, client *http.Client, address, username, password, decision string) error {
+// walk submits form after form until a page has none; fields are what the person fills in.
+func walk(ctx context.Context, client *http.Client, address string, fields map[string]string) error {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		return fmt.Errorf("cookie jar: %w", err)
 	}
-	w := &walker{client: &http.Client{Jar: jar}, fields: map[string]string{"username": username, "password": password, "decision": decision}}
+	w := &walker{client: &http.Client{Jar: jar}, fields: fields}
 	if client != nil {
 		w.client.Transport, w.client.Timeout = client.Transport, client.Timeout
 	}

@@ -129,15 +129,18 @@ func (o *Org) jwksLocked() *reply {
 		{"e", b64.EncodeToString(big.NewInt(int64(pub.E)).Bytes())}, {"use", "sig"}, {"alg", "RS256"}, {"kid", keyID}}}}})
 }
 
+// idClaims is what an id token says besides its times.
+type idClaims struct{ issuer, audience, subject, access, nonce string }
+
 // idTokenLocked signs an OpenID Connect id token (OpenID Connect Core 1.0, section 2).
-func (o *Org) idTokenLocked(issuer, audience, subject, access, nonce string) string {
+func (o *Org) idTokenLocked(c idClaims) string {
 	b64 := base64.RawURLEncoding
-	sum := sha256.Sum256([]byte(access))
+	sum := sha256.Sum256([]byte(c.access))
 	now := o.now()
-	claims := ordered{{"at_hash", b64.EncodeToString(sum[:16])}, {"sub", subject}, {"aud", audience}, {"iss", issuer},
+	claims := ordered{{"at_hash", b64.EncodeToString(sum[:16])}, {"sub", c.subject}, {"aud", c.audience}, {"iss", c.issuer},
 		{"exp", now.Add(2 * time.Minute).Unix()}, {"iat", now.Unix()}}
-	if nonce != "" {
-		claims = append(claims, kv{"nonce", nonce})
+	if c.nonce != "" {
+		claims = append(claims, kv{"nonce", c.nonce})
 	}
 	body, err := json.Marshal(claims)
 	if err != nil {

@@ -193,8 +193,6 @@ func (o *Org) File(contentVersionID string) []byte {
 	return append([]byte{}, r.blob...)
 }
 
-// Contact, Lead and Account are short forms of Insert for the records that mails are joined to.
-
 // AddContact adds a contact; accountID may be empty.
 func (o *Org) AddContact(name, email, accountID string) string {
 	first, last := splitName(name)
@@ -248,9 +246,7 @@ func (o *Org) now() time.Time {
 	return time.Now().UTC()
 }
 
-// OrgID and NetworkID are the 18-character ids of the org and of its site.
-
-// OrgID returns the org's id.
+// OrgID returns the org's 18-character id.
 func (o *Org) OrgID() string { return o.firstID("Organization") }
 
 // NetworkID returns the site's id: sfdc_community_id in token answers.

@@ -123,4 +123,15 @@ func TestPageFollows(t *testing.T) {
 	if s := next(); !strings.Contains(s, `"contacts":1`) {
 		t.Errorf("second event is %s", s)
 	}
+	res.Body.Close()
+	for range 200 {
+		o.mu.Lock()
+		n := len(o.subs)
+		o.mu.Unlock()
+		if n == 0 {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Error("a follower that left is still served")
 }

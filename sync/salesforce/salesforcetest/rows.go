@@ -206,7 +206,10 @@ func (q *request) external(t *table, name, value string) answer {
 		if err := q.decode(&in); err != nil {
 			return refuse(err)
 		}
-		return q.upsert(t, f, value, rows, in)
+		if len(rows) == 1 {
+			return q.upsertExisting(rows[0], f, in)
+		}
+		return q.upsertNew(t, f, value, in)
 	}
 	if len(rows) == 0 {
 		return missing()
@@ -236,20 +239,33 @@ func (q *request) matches(t *table, f *field, value string) []*record {
 	return t.lookup(f, value)
 }
 
-func (q *request) upsert(t *table, f *field, value string, rows []*record, in map[string]any) answer {
+// keyless refuses a body that repeats the key of the URL.
+func keyless(f *field, in map[string]any) *apiError {
 	for k := range in {
 		if strings.EqualFold(k, f.name) || strings.EqualFold(k, "Id") {
-			return refuse(fail(400, "INVALID_FIELD", "The "+k+" field should not be specified in the sobject data."))
+			return fail(400, "INVALID_FIELD", "The "+k+" field should not be specified in the sobject data.")
 		}
 	}
-	if len(rows) == 1 {
-		if err := q.writer().update(rows[0], in); err != nil {
-			return refuse(err)
-		}
-		if q.version < 46 {
-			return answer{status: 204}
-		}
-		return answer{status: 200, body: ordered{{"id", rows[0].id}, {"success", true}, {"errors", []any{}}, {"created", false}}}
+	return nil
+}
+
+func (q *request) upsertExisting(r *record, f *field, in map[string]any) answer {
+	err := keyless(f, in)
+	if err == nil {
+		err = q.writer().update(r, in)
+	}
+	switch {
+	case err != nil:
+		return refuse(err)
+	case q.version < 46:
+		return answer{status: 204}
+	}
+	return answer{status: 200, body: append(goodResult(r.id), kv{"created", false})}
+}
+
+func (q *request) upsertNew(t *table, f *field, value string, in map[string]any) answer {
+	if err := keyless(f, in); err != nil {
+		return refuse(err)
 	}
 	if q.query.Get("updateOnly") == "true" || f.name == "Id" {
 		return missing()

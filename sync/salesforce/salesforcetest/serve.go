@@ -51,7 +51,7 @@ func errorList(e *apiError) []ordered {
 	return []ordered{m}
 }
 
-// page renders a small HTML page of the org.
+// htmlReply renders one of the sign-in pages.
 func htmlReply(status int, t *template.Template, data any) *reply {
 	var b bytes.Buffer
 	if err := t.Execute(&b, data); err != nil {

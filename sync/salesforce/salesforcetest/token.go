@@ -77,7 +77,7 @@ func (o *Org) redeemLocked(r *http.Request, site string, app *App, form url.Valu
 	}
 	c.used = true
 	f := o.auth.approve(u.ID, app.ClientID, c.scopes, c.nonce)
-	return o.tokensLocked(r, site, app, u, f, f.current)
+	return o.tokensLocked(r, site, f, f.current)
 }
 
 // renewLocked refreshes. A refresh token that was rotated away ends the whole family.
@@ -103,12 +103,13 @@ func (o *Org) renewLocked(r *http.Request, site string, app *App, form url.Value
 		o.auth.rotate(f)
 		fresh = f.current
 	}
-	return o.tokensLocked(r, site, app, u, f, fresh)
+	return o.tokensLocked(r, site, f, fresh)
 }
 
 // tokensLocked is a token answer; refresh is left out when empty.
-func (o *Org) tokensLocked(r *http.Request, site string, app *App, u *User, f *family, refresh string) *reply {
+func (o *Org) tokensLocked(r *http.Request, site string, f *family, refresh string) *reply {
 	h := o.hostsLocked(r)
+	app, u := o.auth.apps[f.client], o.auth.users[key15(f.user)]
 	access := o.accessLocked(f)
 	identity := o.identityURLLocked(u, h)
 	issued := strconv.FormatInt(o.now().UnixMilli(), 10)
@@ -125,7 +126,7 @@ func (o *Org) tokensLocked(r *http.Request, site string, app *App, u *User, f *f
 	}
 	m = append(m, kv{"signature", base64.StdEncoding.EncodeToString(mac.Sum(nil))}, kv{"token_format", "opaque"}, kv{"scope", strings.Join(scopes, " ")})
 	if slices.Contains(scopes, "openid") {
-		m = append(m, kv{"id_token", o.idTokenLocked(o.loginBaseLocked(h, site), app.ClientID, identity, access, f.nonce)})
+		m = append(m, kv{"id_token", o.idTokenLocked(idClaims{o.loginBaseLocked(h, site), app.ClientID, identity, access, f.nonce})})
 	}
 	m = append(m, kv{"instance_url", h.instance}, kv{"id", identity}, kv{"token_type", "Bearer"}, kv{"issued_at", issued})
 	p := noStore(jsonReply(200, m))
