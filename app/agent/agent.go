@@ -122,13 +122,13 @@ func (a *Agent) Run(ctx context.Context, listener *control.Listener) error {
 
 // mayCapture reports whether the mailbox may be read: signed in, bound, and not paused.
 func (a *Agent) mayCapture() bool {
-	s, _ := a.board.get()
+	s := a.board.shown.Status()
 	return s.Mail.SignedIn && a.mayWork(s)
 }
 
 // mayDeliver reports whether the queue may be sent.
 func (a *Agent) mayDeliver() bool {
-	s, _ := a.board.get()
+	s := a.board.shown.Status()
 	return s.Salesforce.SignedIn && a.mayWork(s)
 }
 

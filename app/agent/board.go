@@ -1,8 +1,6 @@
 package agent
 
 import (
-	"context"
-	"reflect"
 	"sync"
 	"time"
 
@@ -16,42 +14,37 @@ import (
 type board struct {
 	now     func() time.Time
 	version string
+	shown   control.Board
 
-	mu      sync.Mutex
-	facts   engine.Facts
-	mail    control.Side
-	sf      control.Side
-	counts  control.Counts
-	calls   control.Calls
-	notes   []control.Note
-	status  control.Status
-	changed chan struct{} // closed and replaced at every change
+	mu     sync.Mutex
+	facts  engine.Facts
+	mail   control.Side
+	sf     control.Side
+	counts control.Counts
+	calls  control.Calls
+	notes  []control.Note
 }
 
 func newBoard(now func() time.Time, version string) *board {
-	b := &board{now: now, version: version, changed: make(chan struct{})}
+	b := &board{now: now, version: version}
 	b.update(func(*board) {})
 	return b
 }
 
-// update changes facts under the lock and tells everybody who waits when the status is another.
+// update changes facts under the lock and shows the status that follows from them.
 func (b *board) update(change func(*board)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	change(b)
-	next := b.derive()
-	if reflect.DeepEqual(next, b.status) {
-		return
-	}
-	if next.State != b.status.State {
+	last, next := b.shown.Status(), b.derive()
+	next.Since = last.Since
+	if next.State != last.State {
 		next.Since = b.now()
 	}
-	b.status = next
-	close(b.changed)
-	b.changed = make(chan struct{})
+	b.shown.Set(next)
 }
 
-// derive computes the status from the facts; Since stays what it was.
+// derive computes the status, but for Since, from the facts.
 func (b *board) derive() control.Status {
 	f := b.facts
 	f.Now = b.now()
@@ -60,30 +53,8 @@ func (b *board) derive() control.Status {
 	f.Waiting, f.NeedsYou = b.counts.Waiting-b.counts.NeedsYou, b.counts.NeedsYou
 	r := engine.Next(f)
 	return control.Status{
-		State: r.State, Which: r.Which, Until: r.Until, Why: r.Why, Since: b.status.Since, Version: b.version,
+		State: r.State, Which: r.Which, Until: r.Until, Why: r.Why, Version: b.version,
 		Salesforce: b.sf, Mail: b.mail, Counts: b.counts, Calls: b.calls, Notes: b.notes,
-	}
-}
-
-// get returns the status and a channel that is closed when it is no longer true.
-func (b *board) get() (control.Status, <-chan struct{}) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.status, b.changed
-}
-
-// watch calls changed with each status until ctx ends or changed returns an error.
-func (b *board) watch(ctx context.Context, changed func(control.Status) error) error {
-	for {
-		s, next := b.get()
-		if err := changed(s); err != nil {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-next:
-		}
 	}
 }
 

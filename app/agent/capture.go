@@ -104,7 +104,7 @@ func (a *Agent) running() (*imapsource.Source, *engine.Engine, error) {
 	if src != nil {
 		return src, eng, nil
 	}
-	s, _ := a.board.get()
+	s := a.board.shown.Status()
 	switch {
 	case !s.Mail.SignedIn || !s.Salesforce.SignedIn:
 		return nil, nil, fault.New(fault.NotSignedIn, "reach mailbox", nil)

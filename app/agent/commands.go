@@ -19,13 +19,13 @@ var _ control.Agent = (*Agent)(nil)
 
 // Status implements control.Agent.
 func (a *Agent) Status() control.Status {
-	s, _ := a.board.get()
+	s := a.board.shown.Status()
 	return s
 }
 
 // Watch implements control.Agent.
 func (a *Agent) Watch(ctx context.Context, changed func(control.Status) error) error {
-	return a.board.watch(ctx, changed)
+	return a.board.shown.Watch(ctx, changed)
 }
 
 // CheckNow implements control.Agent: every folder is looked at, every pause of delivery ends.

@@ -43,7 +43,7 @@ func (a *Agent) keep(ctx context.Context, p part) error {
 // has run out.
 func (a *Agent) await(ctx context.Context, ready func() bool) error {
 	for {
-		_, changed := a.board.get()
+		_, changed := a.board.shown.Read()
 		if ready() {
 			return nil
 		}
@@ -70,7 +70,7 @@ func (a *Agent) runWhile(ctx context.Context, p part) error {
 	done := make(chan error, 1)
 	go func() { done <- p.run(ctx) }()
 	for {
-		_, changed := a.board.get()
+		_, changed := a.board.shown.Read()
 		if !p.ready() {
 			cancel()
 			<-done

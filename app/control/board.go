@@ -39,7 +39,7 @@ func (b *Board) Status() Status {
 // Watch implements [Agent.Watch]: it returns changed's error, or ctx's when ctx ends.
 func (b *Board) Watch(ctx context.Context, changed func(Status) error) error {
 	for {
-		s, next := b.read()
+		s, next := b.Read()
 		if err := changed(s); err != nil {
 			return err
 		}
@@ -51,8 +51,8 @@ func (b *Board) Watch(ctx context.Context, changed func(Status) error) error {
 	}
 }
 
-// read returns the present status and the channel that closes at the next change.
-func (b *Board) read() (Status, <-chan struct{}) {
+// Read returns the present status and a channel that closes at the next change.
+func (b *Board) Read() (Status, <-chan struct{}) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.changed == nil {
