@@ -61,7 +61,7 @@ func TestContractDovecot(t *testing.T) {
 
 // newDovecotUser returns a fresh mailbox on s.
 func newDovecotUser(t testing.TB, s *dovecottest.Server) *dovecot {
-	user := strings.ToLower(strings.NewReplacer("/", "-", "#", "-").Replace(t.Name())) + "@example.org"
+	user := strings.ToLower(strings.NewReplacer("/", "-", "#", "-", "+", "-").Replace(t.Name())) + "@example.org"
 	s.Accept("token-"+user, user)
 	return &dovecot{t: t, s: s, user: user}
 }

@@ -85,7 +85,10 @@ func (r request) missing(uids []imap.UID, got parts) []imap.UID {
 	return rest
 }
 
-var errTooLong = errors.New("an answer is far longer than announced")
+var (
+	errTooLong = errors.New("an answer is far longer than announced")
+	errCut     = errors.New("an answer is cut off")
+)
 
 // fetch sends one FETCH for set and puts the mails among want into got. Nothing else may be in
 // flight on the connection.
@@ -99,6 +102,11 @@ func (c *session) fetch(ctx context.Context, set imap.NumSet, r request, want fu
 					got[p.uid] = p
 				}
 				c.wire.abort(nil)
+				if err == errCut {
+					// The library's reader goes on after a literal that ended early, and cmd.Close
+					// would read from the same buffer: wait until the reader is over.
+					<-c.client.Closed()
+				}
 				_ = cmd.Close()
 				return err
 			}
@@ -138,23 +146,26 @@ func readPart(m *imapclient.FetchMessageData, r request) (*part, error) {
 			if r.section == nil || !item.MatchCommand(r.section) {
 				continue
 			}
-			readBody(p, item.Literal, r)
+			if err := readBody(p, item.Literal, r); err != nil {
+				return p, err
+			}
 		}
 	}
 	return p, nil
 }
 
-// readBody leaves p without a body when the connection breaks: the command's end says why.
-func readBody(p *part, lit imap.LiteralReader, r request) {
+func readBody(p *part, lit imap.LiteralReader, r request) error {
 	n := lit.Size()
 	if n > r.limit {
 		p.tooLong = true
-		return // the library reads it away
+		return nil // the library reads it away
 	}
 	buf := r.into.alloc(int(n))
-	if _, err := io.ReadFull(lit, buf); err == nil {
-		p.body, p.hasBody = buf, true
+	if _, err := io.ReadFull(lit, buf); err != nil {
+		return errCut
 	}
+	p.body, p.hasBody = buf, true
+	return nil
 }
 
 // arena is memory for the bodies of one batch, used again for the next one.

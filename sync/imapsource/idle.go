@@ -2,69 +2,155 @@ package imapsource
 
 import (
 	"context"
-	"errors"
+	"fmt"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/emersion/go-imap/v2"
-	"github.com/emersion/go-imap/v2/imapclient"
 
 	"hawser/sync/fault"
 )
 
-// idler keeps a connection waiting for news: with IDLE (RFC 2177) where the server has it, else
-// news come with the answer to each probe.
+// askEvery says that every so many probes the server is also asked for news (NOOP): some servers
+// lose those of an IDLE.
+const askEvery = 6
+
+// prober probes all connections of a Watch at the same moments, from one goroutine: the computer
+// wakes up once for all of them.
+type prober struct {
+	every  time.Duration
+	mu     sync.Mutex
+	idlers map[*idler]bool
+}
+
+func (p *prober) set(i *idler, on bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if delete(p.idlers, i); on {
+		p.idlers[i] = true
+	}
+}
+
+func (p *prober) run(ctx context.Context) {
+	tick := time.NewTicker(p.every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		p.mu.Lock()
+		for i := range p.idlers {
+			i.probe()
+		}
+		p.mu.Unlock()
+	}
+}
+
+// idler keeps a connection waiting for news with IDLE (RFC 2177).
+//
+// The IDLE is spoken on the wire, past the library, whose goroutines would wake each other up at
+// every probe. Here a probe costs the prober's wake-up to send DONE; what follows happens in the
+// wire's reader, which is awake anyway when an answer comes.
 type idler struct {
-	c     *session
-	limit time.Duration // silence allowed to an answer
-	cmd   *imapclient.IdleCommand
+	c        *session
+	limit    time.Duration // silence allowed to an answer
+	expiring func() bool
+	refused  chan error    // gets one error when the server does not take IDLE; capacity 1
+	due      chan struct{} // gets a value when the token expires soon; capacity 1
+
+	mu     sync.Mutex
+	tag    int
+	probes int
+	owed   []string // commands to send one after the other, each when the one before is answered
+	waits  bool     // the server waits in IDLE
+}
+
+func newIdler(c *session, limit time.Duration, expiring func() bool) *idler {
+	return &idler{c: c, limit: limit, expiring: expiring, refused: make(chan error, 1), due: make(chan struct{}, 1)}
 }
 
 // begin starts waiting.
-func (i *idler) begin(ctx context.Context) error {
-	const op = "wait for mail"
-	if !i.c.idle {
-		return nil
-	}
-	err := i.c.do(ctx, i.limit, op, func() (err error) {
-		i.cmd, err = i.c.client.Idle()
-		return err
-	})
-	var status *imap.Error
-	if errors.As(err, &status) {
-		if isBusy(status) {
-			return statusFault(fault.MailBusy, op, status)
-		}
-		i.c.idle, i.cmd = false, nil // announced, not understood
-		return nil
-	}
-	return err
+func (i *idler) begin() {
+	i.c.wire.listen(i.answer)
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.owed = []string{"IDLE"}
+	i.sendLocked()
 }
 
 // probe makes the server answer, which shows that the connection lives: it ends the IDLE and
-// starts another one. ask has the server look for news too.
-func (i *idler) probe(ctx context.Context, ask bool) error {
-	const op = "probe the mailbox connection"
-	err := i.c.do(ctx, i.limit, op, func() error {
-		if i.cmd != nil {
-			if err := i.cmd.Close(); err != nil {
-				return err
-			}
-			if err := i.cmd.Wait(); err != nil {
-				return err
-			}
-			i.cmd = nil
+// starts another one. When no answer comes in time, the wire ends the connection.
+func (i *idler) probe() {
+	if i.expiring() {
+		select {
+		case i.due <- struct{}{}:
+		default:
 		}
-		if ask || !i.c.idle {
-			return i.c.client.Noop().Wait()
-		}
-		return nil
-	})
-	var status *imap.Error
-	if errors.As(err, &status) {
-		return statusFault(fault.MailProtocol, op, status)
+		return
 	}
-	if err != nil {
-		return err
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if !i.waits {
+		return // an answer is due already, and watched
 	}
-	return i.begin(ctx)
+	i.waits = false
+	i.owed = []string{"IDLE"}
+	if i.probes++; i.probes%askEvery == 0 {
+		i.owed = []string{"NOOP", "IDLE"}
+	}
+	i.write("DONE\r\n")
+}
+
+func (i *idler) sendLocked() {
+	if len(i.owed) == 0 {
+		return
+	}
+	command := i.owed[0]
+	i.owed = i.owed[1:]
+	i.tag++
+	i.write(fmt.Sprintf("%c%d %s\r\n", ownTag, i.tag, command))
+}
+
+// write sends and has the wire watch for the answer. Its error is the wire's end, too.
+func (i *idler) write(text string) {
+	i.c.wire.expect(i.limit)
+	_, _ = i.c.wire.Write([]byte(text))
+}
+
+// answer is told each line that answers a command of the idler, in the wire's reader.
+func (i *idler) answer(line string) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if strings.HasPrefix(line, "+") {
+		i.waits = true
+		i.c.wire.expect(0)
+		return
+	}
+	_, rest, _ := strings.Cut(line, " ")
+	kind, text, _ := strings.Cut(rest, " ")
+	if strings.EqualFold(kind, "OK") {
+		i.sendLocked()
+		return
+	}
+	i.c.wire.expect(0)
+	select {
+	case i.refused <- refusedIdle(strings.ToUpper(kind), text):
+	default:
+	}
+}
+
+// refusedIdle returns the fault behind a refusal, or nil when the server just has no IDLE,
+// whatever it announced.
+func refusedIdle(kind, text string) error {
+	e := &imap.Error{Type: imap.StatusResponseType(kind), Text: text}
+	if code, rest, ok := strings.Cut(strings.TrimPrefix(text, "["), "]"); ok && strings.HasPrefix(text, "[") {
+		e.Code, e.Text = imap.ResponseCode(strings.ToUpper(code)), rest
+	}
+	if isBusy(e) {
+		return statusFault(fault.MailBusy, "wait for mail", e)
+	}
+	return nil
 }

@@ -22,7 +22,11 @@ const (
 	noticeLine          // the same, and kept
 	dropLine            // removed, may hold literals
 	dropText            // removed, holds none
+	ownLine             // removed and kept apart: an answer to a command that the library did not send
 )
+
+// ownTag begins the tags of such commands; the library's begin with T.
+const ownTag = 'W'
 
 // lineFilter goes through the server's answers line by line. It removes the untagged answers
 // that the library treats as the end of the connection (unknown ones such as VANISHED or XLIST)
@@ -36,6 +40,9 @@ type lineFilter struct {
 	lit     int64  // bytes left of a literal
 	notice  []byte
 	ready   bool // notice is a whole line
+	split   bool // there are answers for others than the library
+	mine    []byte
+	own     []string
 }
 
 // passing returns how many of n bytes may go straight from the connection to the reader.
@@ -67,7 +74,7 @@ func (f *lineFilter) feed(out, in []byte) []byte {
 		in = in[len(part):]
 		if f.kind == undecided {
 			f.head = append(f.head, part...)
-			if f.kind = judge(f.head, ended, f.greeted); f.kind == undecided {
+			if f.kind = f.judge(ended); f.kind == undecided {
 				continue
 			}
 			out = f.line(out, f.head, ended)
@@ -90,6 +97,12 @@ func (f *lineFilter) line(out, part []byte, ended bool) []byte {
 			f.notice, f.ready = f.notice[:0], false
 		}
 		f.notice = append(f.notice, part[:min(len(part), maxNotice-len(f.notice))]...)
+	case ownLine:
+		f.mine = append(f.mine, part[:min(len(part), maxNotice-len(f.mine))]...)
+		if ended {
+			f.own = append(f.own, strings.TrimRight(string(f.mine), "\r\n"))
+			f.mine = f.mine[:0]
+		}
 	}
 	if !ended {
 		f.tail = append(f.tail, part[max(0, len(part)-maxTail):]...)
@@ -118,6 +131,13 @@ func (f *lineFilter) takeNotice() string {
 	return text
 }
 
+// takeOwn returns the answers that are not for the library, and forgets them.
+func (f *lineFilter) takeOwn() []string {
+	own := f.own
+	f.own = nil
+	return own
+}
+
 // literalSize reads the "{123}" at the end of a line. One space behind it is tolerated, as the
 // library does.
 func literalSize(line []byte) (int64, bool) {
@@ -135,9 +155,13 @@ func literalSize(line []byte) (int64, bool) {
 	return int64(n), err == nil
 }
 
-// judge decides over a line by its start, or returns undecided when more of it is needed.
-func judge(head []byte, ended, greeted bool) lineKind {
-	if head[0] != '*' {
+// judge decides over the line in head by its start, or returns undecided when more of it is needed.
+func (f *lineFilter) judge(ended bool) lineKind {
+	head := f.head
+	switch {
+	case f.split && (head[0] == '+' || head[0] == ownTag):
+		return ownLine
+	case head[0] != '*':
 		return textLine // tagged, a continuation, or no IMAP at all
 	}
 	ended = ended || len(head) >= maxHead
@@ -160,7 +184,7 @@ func judge(head []byte, ended, greeted bool) lineKind {
 			return missing
 		}
 		return judgeStatus(strings.ToUpper(words[2]))
-	case !greeted:
+	case !f.greeted:
 		return textLine
 	case kind[0] >= '0' && kind[0] <= '9':
 		if len(words) < 3 {

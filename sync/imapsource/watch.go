@@ -7,15 +7,14 @@ import (
 	"sync"
 	"time"
 
+	"github.com/emersion/go-imap/v2"
+
 	"hawser/auth/secret"
 	"hawser/sync/fault"
 )
 
-const (
-	renewBefore = 5 * time.Minute // so long before a token expires its connection is replaced
-	// Every so many probes the server is also asked for news (NOOP): some lose those of an IDLE.
-	askEvery = 6
-)
+// renewBefore is how long before a token expires its connection is replaced.
+const renewBefore = 5 * time.Minute
 
 // errRenew ends a connection whose token is about to expire.
 var errRenew = errors.New("the token expires soon")
@@ -30,26 +29,24 @@ func (s *Source) Watch(ctx context.Context, folders []string, changed func(folde
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	st := &states{tell: s.cfg.State, bad: make(map[string]fault.Code)}
+	p := &prober{every: s.cfg.Timeouts.Probe, idlers: make(map[*idler]bool)}
 	var wg sync.WaitGroup
+	wg.Go(func() { p.run(ctx) })
 	errs := make(chan error, len(folders))
 	for _, folder := range folders {
-		w := &watcher{s: s, folder: folder, changed: changed, states: st}
-		wg.Go(func() {
-			err := w.run(ctx)
-			if err != nil {
-				cancel()
-			}
-			errs <- err
-		})
+		w := &watcher{s: s, folder: folder, changed: changed, states: st, prober: p}
+		wg.Go(func() { errs <- w.run(ctx) })
 	}
-	wg.Wait()
-	close(errs)
-	for err := range errs {
-		if err != nil {
-			return err
+	var failed error
+	for range folders {
+		if err := <-errs; err != nil && failed == nil {
+			failed = err
+			cancel()
 		}
 	}
-	return nil
+	cancel()
+	wg.Wait()
+	return failed
 }
 
 // states sums up the watchers' states for the one who asked.
@@ -84,8 +81,8 @@ type watcher struct {
 	folder  string
 	changed func(string)
 	states  *states
+	prober  *prober
 	stale   secret.String // set: the next connection needs another token
-	probes  int
 }
 
 // run keeps a connection until ctx ends (nil) or a person has to act.
@@ -142,31 +139,58 @@ func (w *watcher) stay(ctx context.Context, ses *session) error {
 	}
 	w.states.set(w.folder, "")
 	w.changed(w.folder)
-	timer := time.NewTimer(w.s.cfg.Timeouts.Probe)
-	defer timer.Stop()
-	idle := &idler{c: ses, limit: w.s.cfg.Timeouts.Answer}
-	if err := idle.begin(ctx); err != nil {
-		return err
+	if !ses.idle {
+		return w.poll(ctx, ses)
 	}
+	idle := newIdler(ses, w.s.cfg.Timeouts.Answer, func() bool { return w.expiring(ses) })
+	idle.begin()
+	w.prober.set(idle, true)
+	defer w.prober.set(idle, false)
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-ses.client.Closed():
 			return lostFault("wait for mail", ses.wire, errors.New("connection ended"))
-		case <-ses.news:
-			w.changed(w.folder)
-			timer.Reset(w.s.cfg.Timeouts.Probe) // it lives
-		case <-timer.C:
-			if w.expiring(ses) {
-				w.stale = ses.token
-				return errRenew
-			}
-			w.probes++
-			if err := idle.probe(ctx, w.probes%askEvery == 0); err != nil {
+		case err := <-idle.refused:
+			if err != nil {
 				return err
 			}
-			timer.Reset(w.s.cfg.Timeouts.Probe)
+			ses.idle = false // announced, not understood
+			return w.poll(ctx, ses)
+		case <-ses.news:
+			w.changed(w.folder)
+		case <-idle.due:
+			w.stale = ses.token
+			return errRenew
+		}
+	}
+}
+
+// poll is the rest of stay where the server has no IDLE: news come with the answer to a NOOP,
+// which is the probe as well.
+func (w *watcher) poll(ctx context.Context, ses *session) error {
+	const op = "probe the mailbox connection"
+	for {
+		if err := sleep(ctx, w.s.cfg.Timeouts.Probe); err != nil {
+			return err
+		}
+		if w.expiring(ses) {
+			w.stale = ses.token
+			return errRenew
+		}
+		err := ses.do(ctx, w.s.cfg.Timeouts.Answer, op, func() error { return ses.client.Noop().Wait() })
+		var status *imap.Error
+		if errors.As(err, &status) {
+			return statusFault(fault.MailProtocol, op, status)
+		}
+		if err != nil {
+			return err
+		}
+		select {
+		case <-ses.news:
+			w.changed(w.folder)
+		default:
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -28,6 +29,7 @@ type wire struct {
 	raw      net.Conn // what TLS runs on: closing it unblocks every read and write at once
 
 	lines lineFilter // used by the library's reading goroutine alone
+	own   atomic.Pointer[func(string)]
 	buf   []byte
 	out   []byte
 
@@ -43,6 +45,10 @@ type wire struct {
 func newWire(tlsConn, raw net.Conn) *wire {
 	return &wire{Conn: tlsConn, raw: raw, buf: make([]byte, wireBuffer)}
 }
+
+// listen keeps answers to commands with ownTag, and continuation requests, from the library and
+// gives them to f, in the reading goroutine. The library must have no command under way.
+func (w *wire) listen(f func(line string)) { w.own.Store(&f) }
 
 // SetReadDeadline does nothing: expect sets the deadlines.
 func (w *wire) SetReadDeadline(time.Time) error { return nil }
@@ -79,7 +85,12 @@ func (w *wire) Read(p []byte) (int, error) {
 			return n, err
 		}
 		n, err := w.read(w.buf[:16<<10])
+		own := w.own.Load()
+		w.lines.split = own != nil
 		w.out = w.lines.feed(w.out[:0], w.buf[:n])
+		for _, line := range w.lines.takeOwn() {
+			(*own)(line)
+		}
 		if text := w.lines.takeNotice(); text != "" {
 			w.mu.Lock()
 			w.notice = text

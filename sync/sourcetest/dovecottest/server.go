@@ -176,18 +176,18 @@ func (s *Server) start(t testing.TB, cfg Config, introspect string) error {
 			return err
 		}
 	}
-	for _, name := range []string{"home", "run", "state"} {
-		if err := os.Mkdir(filepath.Join(dir, name), 0o755); err != nil {
-			return err
-		}
-	}
-	if err := s.own(dir); err != nil {
-		return err
-	}
 	return s.run(t.Context())
 }
 
 func (s *Server) run(ctx context.Context) error {
+	for _, name := range []string{"home", "run", "state"} {
+		if err := os.Mkdir(filepath.Join(s.dir, name), 0o755); err != nil {
+			return err
+		}
+	}
+	if err := s.own(s.dir); err != nil {
+		return err
+	}
 	out := &bytes.Buffer{}
 	s.cmd = exec.Command(binary, "-F", "-c", filepath.Join(s.dir, "dovecot.conf"))
 	s.cmd.Stdout, s.cmd.Stderr = out, out
