@@ -149,7 +149,8 @@ func (s *scene) compareOne(want reading, rec map[string]any, files [][]byte) {
 // cutWithMarker reports whether got is want cut at Salesforce's limit of 131,072 characters, with a
 // line that says so.
 func cutWithMarker(got, want string) bool {
-	return len([]rune(want)) > 131_072 && len([]rune(got)) > 130_000 && strings.HasPrefix(want, string([]rune(got)[:130_000]))
+	full, cut := []rune(want), []rune(got)
+	return len(full) > len(cut) && len(cut) > 120_000 && strings.HasPrefix(want, string(cut[:120_000]))
 }
 
 // filesByRecord returns the bytes of all files by the record they hang on.

@@ -44,6 +44,7 @@ func newScene(t testing.TB, change func(*salesforcetest.Org)) *scene {
 		change(s.org)
 	}
 	s.dovecot = dovecottest.Start(t, dovecottest.Config{Active: s.issuer.Active})
+	s.dovecot.Do(t, mailUser, "CREATE Salesforce")
 	s.proxy = dovecottest.NewProxy(t, s.dovecot.Addr)
 	login := httptest.NewServer(s.issuer)
 	t.Cleanup(login.Close)

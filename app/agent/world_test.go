@@ -176,7 +176,13 @@ func newUser(t testing.TB, settings map[string]any) *user {
 		t.Fatal(err)
 	}
 	u.env = startBus(t, home).env(home)
-	t.Cleanup(func() { u.kill() })
+	t.Cleanup(func() {
+		if t.Failed() {
+			log, _ := os.ReadFile(filepath.Join(home, ".local/state/hawser/hawser.log"))
+			t.Logf("stderr: %s\nlog: %s", u.stderr, log)
+		}
+		u.kill()
+	})
 	return u
 }
 

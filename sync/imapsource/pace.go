@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	loginBurst  = 6           // sign-ins that may follow each other quickly
+	loginBurst  = 12          // sign-ins that may follow each other quickly
 	loginRefill = time.Minute // then one per this time
 	steadyAfter = 5 * time.Minute
 )
