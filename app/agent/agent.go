@@ -14,6 +14,7 @@ import (
 
 	"hawser/app/config"
 	"hawser/app/control"
+	"hawser/app/text"
 	"hawser/auth/keyring"
 	"hawser/auth/oauth"
 	"hawser/store/agentdb"
@@ -39,7 +40,10 @@ type Config struct {
 	Keys     keyring.Store
 	// OpenBrowser shows an address to the user.
 	OpenBrowser func(ctx context.Context, url string) error
+	Lang        string           // of the pages in the browser, as text.New takes it
 	Now         func() time.Time // default time.Now
+
+	owed []revocation // left over from a run that was unbound
 }
 
 // Agent is the running agent of one profile.
@@ -50,8 +54,14 @@ type Agent struct {
 	db    *agentdb.DB
 	http  *http.Client // trusts the system's roots and the configured ones; used for both sign-ins and Salesforce
 
+	text *text.Localizer
+
 	pool *x509.CertPool
 	wake chan struct{} // one-slot: the queue has something new for delivery
+	owes chan struct{} // one-slot: a provider has something new to hear
+
+	owing sync.Mutex               // held while the list of what is owed changes
+	turn  map[string]chan struct{} // by side, one-slot: held by the side's part, or by who signs it out
 
 	mu      sync.Mutex
 	nudge   chan struct{} // closed and replaced by CheckNow and sign-ins
@@ -59,6 +69,10 @@ type Agent struct {
 	binding *boundTo                 // nil before the first complete sign-in
 	logins  map[string]login         // by side
 	tokens  map[string]*oauth.Tokens // by side; made when first needed
+
+	attempts map[string]*attempt // by side: sign-ins that run
+	aliases  []control.Alias     // beside the mailbox's own address
+	unbound  *unbound            // how the run ends, once Unbind was called
 
 	source    *imapsource.Source // these two are nil while the capture does not run
 	engine    *engine.Engine
@@ -78,13 +92,15 @@ func New(ctx context.Context, cfg Config) (*Agent, error) {
 	a := &Agent{
 		cfg: cfg, now: cfg.Now, board: newBoard(cfg.Now, cfg.Version),
 		nudge: make(chan struct{}), wake: make(chan struct{}, 1),
-		logins: map[string]login{}, tokens: map[string]*oauth.Tokens{},
+		logins: map[string]login{}, tokens: map[string]*oauth.Tokens{}, attempts: map[string]*attempt{},
+		text: text.New(cfg.Lang), owes: make(chan struct{}, 1),
+		turn: map[string]chan struct{}{sideSalesforce: make(chan struct{}, 1), sideMail: make(chan struct{}, 1)},
 	}
 	pool, err := roots(cfg.Settings.Trust.CAFile)
 	if err != nil {
 		return nil, err
 	}
-	a.pool, a.http = pool, httpClient(pool)
+	a.pool, a.http = pool, httpClient(pool, a.sites().Dial)
 	if err := a.open(ctx); err != nil {
 		return nil, err
 	}
@@ -98,7 +114,7 @@ func New(ctx context.Context, cfg Config) (*Agent, error) {
 func (a *Agent) Close() error { return a.db.Close() }
 
 // Run serves the control socket, which it closes, and keeps capture and delivery going until ctx ends or Stop is
-// called, which is its normal end and returns nil.
+// called, which is its normal end and returns nil. After [Agent.Unbind] it returns an *unbound.
 func (a *Agent) Run(ctx context.Context, listener *control.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -108,12 +124,18 @@ func (a *Agent) Run(ctx context.Context, listener *control.Listener) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return listener.Serve(ctx, a, a.cfg.Log) })
 	g.Go(func() error {
-		return a.keep(ctx, part{name: "capture", side: sideMail, ready: a.mayCapture, run: a.capture})
+		return a.keep(ctx, part{name: "capture", side: sideMail, ready: a.mayCapture, run: a.inTurn(sideMail, a.capture)})
 	})
 	g.Go(func() error {
-		return a.keep(ctx, part{name: "delivery", side: sideSalesforce, ready: a.mayDeliver, run: a.deliverQueue})
+		return a.keep(ctx, part{name: "delivery", side: sideSalesforce, ready: a.mayDeliver, run: a.inTurn(sideSalesforce, a.deliverQueue)})
 	})
+	g.Go(func() error { return a.settleAll(ctx) })
 	err := g.Wait()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.unbound != nil {
+		return a.unbound
+	}
 	if errors.Is(err, context.Canceled) {
 		return nil
 	}

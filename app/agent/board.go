@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"hawser/app/control"
+	"hawser/sync/capture"
 	"hawser/sync/engine"
 	"hawser/sync/fault"
 )
@@ -52,6 +53,9 @@ func (b *board) derive() control.Status {
 	f.SalesforceFault, f.MailFault = b.sf.Fault, b.mail.Fault
 	f.Waiting, f.NeedsYou = b.counts.Waiting-b.counts.NeedsYou, b.counts.NeedsYou
 	r := engine.Next(f)
+	if r.State == capture.WrongAccount && b.sf.Other == "" && b.mail.Other != "" {
+		r.Which = sideMail
+	}
 	return control.Status{
 		State: r.State, Which: r.Which, Until: r.Until, Why: r.Why, Version: b.version,
 		Salesforce: b.sf, Mail: b.mail, Counts: b.counts, Calls: b.calls, Notes: b.notes,

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -77,9 +78,6 @@ func (a *Agent) setDelivery(c *salesforce.Client, d *deliver.Deliverer) {
 	a.client, a.deliverer = c, d
 }
 
-// own returns the user's addresses.
-func (a *Agent) own() []string { return []string{a.bound().mailbox.Address} }
-
 // checkAccount asks Salesforce once per start whose token this is.
 func (a *Agent) checkAccount(ctx context.Context, c *salesforce.Client) error {
 	me, err := c.WhoAmI(ctx)
@@ -89,8 +87,7 @@ func (a *Agent) checkAccount(ctx context.Context, c *salesforce.Client) error {
 	if (capture.Account{OrgID: me.OrgID, UserID: me.UserID}) == a.bound().account {
 		return nil
 	}
-	a.board.update(func(b *board) { b.facts.Wrong = true })
-	return fault.New(fault.WrongAccount, "check account", nil)
+	return a.foreign(sideSalesforce, cmp.Or(me.Username, me.UserID))
 }
 
 // checkBatch confirms before each batch that the account in use is the one the queue belongs to.
@@ -105,8 +102,7 @@ func (a *Agent) checkBatch(ctx context.Context) error {
 	if found && l.account() == stored {
 		return nil
 	}
-	a.board.update(func(b *board) { b.facts.Wrong = true })
-	return fault.New(fault.WrongAccount, "check account", nil)
+	return a.foreign(sideSalesforce, l.Name)
 }
 
 // deliveryChanged writes what delivery says on the board, and the day's calls into the store.

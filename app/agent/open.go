@@ -30,7 +30,7 @@ func (a *Agent) open(ctx context.Context) error {
 	}
 	path := filepath.Join(a.cfg.Dirs.State, "queue.db")
 	_, missing := os.Stat(path)
-	where := keyring.Config{Store: a.cfg.Keys, Service: "io.hawser.Hawser", Profile: "default", Log: a.cfg.Log, Expect: missing == nil}
+	where := keyring.Config{Store: a.cfg.Keys, Service: keyService, Profile: keyProfile, Log: a.cfg.Log, Expect: missing == nil}
 	key, _, err := keyring.Key(ctx, where)
 	if fault.Is(err, fault.KeyLost) {
 		a.cfg.Log.LogAttrs(ctx, slog.LevelError, "key lost", slog.Any("err", err))
@@ -69,6 +69,9 @@ func (a *Agent) recall(ctx context.Context) error {
 	if found {
 		a.binding = &boundTo{account: account, mailbox: mailbox}
 	}
+	if err := errors.Join(a.recallNames(ctx), a.recallAliases(ctx), a.recallOwed(ctx)); err != nil {
+		return err
+	}
 	for _, side := range []string{sideSalesforce, sideMail} {
 		if err := a.recallSide(ctx, side); err != nil {
 			return err
@@ -95,9 +98,8 @@ func (a *Agent) recallSide(ctx context.Context, side string) error {
 	if err := json.Unmarshal([]byte(raw.Reveal()), &l); err != nil {
 		return fmt.Errorf("read sign-in: %w", err)
 	}
-	if err := a.checkGrant(side, l); err != nil {
-		a.board.update(func(b *board) { b.facts.Wrong = true })
-		return nil
+	if err := a.checkLogin(side, l); err != nil {
+		return nil // shown, and nothing is sent until the right account signs in
 	}
 	a.mu.Lock()
 	a.logins[side] = l
@@ -109,8 +111,8 @@ func (a *Agent) recallSide(ctx context.Context, side string) error {
 	return nil
 }
 
-// tokensOf returns the token source of a side; after a start its provider is found first, which
-// may need the network.
+// tokensOf returns the token source of a side. Where the settings name another address than the
+// sign-in's, its provider is found first, which needs the network.
 func (a *Agent) tokensOf(ctx context.Context, side string) (*oauth.Tokens, login, error) {
 	a.mu.Lock()
 	tokens, l := a.tokens[side], a.logins[side]
@@ -118,7 +120,7 @@ func (a *Agent) tokensOf(ctx context.Context, side string) (*oauth.Tokens, login
 	if tokens != nil {
 		return tokens, l, nil
 	}
-	p, err := a.provider(ctx, side)
+	p, err := a.known(ctx, side, l)
 	if err != nil {
 		return nil, l, err
 	}
@@ -170,11 +172,12 @@ func roots(caFile string) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// httpClient returns a client for both sign-ins and for Salesforce.
-func httpClient(pool *x509.CertPool) *http.Client {
+// httpClient returns a client for both sign-ins and for Salesforce, whose names dial keeps from
+// leading into the local network.
+func httpClient(pool *x509.CertPool, dial func(ctx context.Context, network, address string) (net.Conn, error)) *http.Client {
 	return &http.Client{Transport: &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           (&net.Dialer{Timeout: 15 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		DialContext:           dial,
 		TLSClientConfig:       &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12},
 		ForceAttemptHTTP2:     true,
 		TLSHandshakeTimeout:   15 * time.Second,

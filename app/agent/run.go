@@ -47,26 +47,43 @@ type Foreground struct {
 }
 
 // Run claims the profile, opens it and runs the agent, with an icon where there is a place for
-// one, until ctx ends or somebody says stop.
-func (f Foreground) Run(ctx context.Context) (err error) {
+// one, until ctx ends or somebody says stop. An agent that was unbound is followed by one with an
+// empty profile.
+func (f Foreground) Run(ctx context.Context) error {
 	debug.SetMemoryLimit(memoryLimit)
 	settings, err := config.Load(f.Dirs.ConfigFile())
 	if err != nil && !config.Missing(err) {
 		return err
 	}
+	cfg := Config{Dirs: f.Dirs, Settings: settings, Version: f.Version, Lang: f.Lang, OpenBrowser: oauth.OpenBrowser(f.Env)}
+	for {
+		var end *unbound
+		if err := f.once(ctx, &cfg); !errors.As(err, &end) {
+			return err
+		}
+		cfg.owed = end.owed
+		where := keyring.Config{Store: cfg.Keys, Service: keyService, Profile: keyProfile, Log: cfg.Log}
+		if err := forgetProfile(context.WithoutCancel(ctx), f.Dirs, where); err != nil {
+			return err
+		}
+	}
+}
+
+// once runs one agent from the claim of the profile to its end.
+func (f Foreground) once(ctx context.Context, cfg *Config) (err error) {
 	listener, err := control.Listen(f.Dirs.Runtime)
 	if err != nil {
 		return err
 	}
-	keys, err := f.keys()
-	if err != nil {
-		return errors.Join(err, listener.Close())
+	if cfg.Keys == nil { // a passphrase comes out of its pipe once
+		if cfg.Keys, err = f.keys(); err != nil {
+			return errors.Join(err, listener.Close())
+		}
 	}
 	log, file := logging.New(logging.Options{File: filepath.Join(f.Dirs.State, "hawser.log"), Level: slog.LevelInfo})
 	defer func() { err = errors.Join(err, file.Close()) }()
-	a, err := New(ctx, Config{
-		Dirs: f.Dirs, Settings: settings, Version: f.Version, Log: log, Keys: keys, OpenBrowser: oauth.OpenBrowser(f.Env),
-	})
+	cfg.Log = log
+	a, err := New(ctx, *cfg)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}

@@ -2,44 +2,56 @@ package agent
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
-	"path/filepath"
+	"log/slog"
 
 	"hawser/app/control"
 	"hawser/auth/oauth"
 	"hawser/auth/secret"
-	"hawser/auth/site"
-	"hawser/sync/capture"
 	"hawser/sync/fault"
 )
 
-// callbacks are the addresses registered in every Salesforce app that Hawser uses: Salesforce
-// compares them as whole strings, port included.
-var callbacks = []string{
-	"http://localhost:17171/callback", "http://localhost:17172/callback", "http://localhost:17173/callback",
-	"http://localhost:17174/callback", "http://localhost:17175/callback",
+// attempt is a sign-in that runs.
+type attempt struct {
+	cancel context.CancelCauseFunc
+	over   chan struct{} // closed when its listener and its browser tab are of no use any more
 }
 
-// login is what is remembered of a sign-in beside its tokens, sealed in the store.
-type login struct {
-	Issuer    string `json:"issuer"`
-	Subject   string `json:"subject"`
-	OrgID     string `json:"orgId,omitempty"`
-	UserID    string `json:"userId,omitempty"`
-	Name      string `json:"name"` // for people
-	Address   string `json:"address,omitempty"`
-	APIBase   string `json:"apiBase,omitempty"`
-	Fallback  string `json:"fallback,omitempty"`
-	NetworkID string `json:"networkId,omitempty"`
+// errOutdated ends an attempt that a newer one, or a sign-out, has overtaken.
+var errOutdated = errors.New("another sign-in began")
+
+// begin makes a sign-in the only one of its side: an earlier one ends first, so that its tab says
+// that it is out of date and its port is free. End has to be called.
+func (a *Agent) begin(ctx context.Context, side string) (_ context.Context, end func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	mine := &attempt{cancel: cancel, over: make(chan struct{})}
+	a.mu.Lock()
+	before := a.attempts[side]
+	a.attempts[side] = mine
+	a.mu.Unlock()
+	before.end(ctx)
+	return ctx, func() {
+		cancel(nil)
+		close(mine.over)
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		if a.attempts[side] == mine {
+			delete(a.attempts, side)
+		}
+	}
 }
 
-func (l login) account() capture.Account {
-	return capture.Account{OrgID: l.OrgID, UserID: l.UserID}
-}
-
-func (l login) mailbox() capture.Mailbox {
-	return capture.Mailbox{Issuer: l.Issuer, Subject: l.Subject, Address: l.Address}
+// end ends an attempt, if there is one, and waits until it is over.
+func (t *attempt) end(ctx context.Context) {
+	if t == nil {
+		return
+	}
+	t.cancel(errOutdated)
+	select {
+	case <-t.over:
+	case <-ctx.Done():
+	}
 }
 
 // SignIn implements control.Agent: it sends the user to the browser, checks who came back, and
@@ -48,127 +60,104 @@ func (a *Agent) SignIn(ctx context.Context, side string, progress func(control.S
 	if side != sideSalesforce && side != sideMail {
 		return fault.New(fault.Usage, "sign in", nil)
 	}
+	ctx, end := a.begin(ctx, side)
+	defer end()
+	err := a.signIn(ctx, side, progress)
+	if err != nil && errors.Is(context.Cause(ctx), errOutdated) {
+		return fault.New(fault.SignInOutdated, "sign in", errOutdated)
+	}
+	return err
+}
+
+func (a *Agent) signIn(ctx context.Context, side string, progress func(control.SignInStep)) error {
 	progress(control.SignInStep{Step: "discovering"})
-	provider, err := a.provider(ctx, side)
+	at, err := a.find(ctx, side)
 	if err != nil {
 		return err
+	}
+	if at.moved {
+		progress(control.SignInStep{Step: "moved", URL: at.base})
 	}
 	grant, err := oauth.SignIn(ctx, oauth.Request{
-		Provider: provider, Open: a.cfg.OpenBrowser, HTTP: a.http, Log: a.cfg.Log, Now: a.cfg.Now,
-		Progress: func(step, url string) { progress(control.SignInStep{Step: step, URL: url}) },
-		Check:    func(_ context.Context, g oauth.Grant) error { return a.checkGrant(side, loginOf(g)) },
+		Provider: at.Provider, Open: a.cfg.OpenBrowser, HTTP: a.http, Log: a.cfg.Log, Now: a.cfg.Now, Page: a.page,
+		// The browser would sign the wrong person in again without asking.
+		OtherAccount: a.isWrong(side),
+		Progress:     func(step, url string) { progress(control.SignInStep{Step: step, URL: url}) },
+		Check: func(_ context.Context, g oauth.Grant) error {
+			l, err := loginOf(side, g)
+			if err != nil {
+				return err
+			}
+			return a.checkLogin(side, l)
+		},
 	})
 	if err != nil {
-		if fault.Is(err, fault.WrongAccount) {
-			a.board.update(func(b *board) { b.facts.Wrong = true })
-		}
 		return err
 	}
-	return a.adopt(ctx, side, provider, grant)
+	// From here on a tab that is closed or a newer attempt changes nothing: the answer is complete.
+	return a.adopt(context.WithoutCancel(ctx), side, at, grant)
 }
 
-// provider finds the authorization server of a side.
-func (a *Agent) provider(ctx context.Context, side string) (oauth.Provider, error) {
-	s := a.cfg.Settings
-	if side == sideMail {
-		p := oauth.Provider{
-			Issuer: s.Mail.Issuer, ClientID: s.Mail.ClientID, ClientSecret: secret.New(s.Mail.ClientSecret), Scopes: s.Mail.Scopes,
-		}
-		return oauth.Discover(ctx, a.http, p)
-	}
-	where, err := site.Parse(s.Salesforce.Site, site.Policy{Custom: s.Trust.Hosts})
+// page words the page on which a sign-in ends in the browser.
+func (a *Agent) page(err error) (title, text string) {
 	if err != nil {
-		return oauth.Provider{}, err
+		return a.text.T("page.not-signed-in", nil), a.text.T("page.not-signed-in-text", nil)
 	}
-	found, err := site.Discover(ctx, where, a.http)
-	if err != nil {
-		return oauth.Provider{}, err
-	}
-	p := oauth.NewSalesforce(found.Site.Base, s.Salesforce.ClientID, callbacks)
-	p.Trust = found.Site.Trust
-	if !found.Guessed {
-		p.Issuer, p.PromisesIss = found.Issuer, found.PromisesIss
-		p.AuthorizeURL, p.TokenURL, p.RevokeURL = found.AuthorizeURL, found.TokenURL, found.RevokeURL
-		p.UserInfoURL, p.KeysURL = found.UserInfoURL, found.KeysURL
-	}
-	return p, nil
-}
-
-func loginOf(g oauth.Grant) login {
-	name := g.Identity.Username
-	if name == "" {
-		name = g.Identity.Email
-	}
-	return login{
-		Issuer: g.Identity.Issuer, Subject: g.Identity.Subject, OrgID: g.Identity.OrgID, UserID: g.Identity.UserID,
-		Name: name, Address: g.Identity.Email, APIBase: g.APIBase, Fallback: g.Fallback, NetworkID: g.NetworkID,
-	}
-}
-
-// checkGrant refuses a sign-in of another account than the bound one.
-func (a *Agent) checkGrant(side string, l login) error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.binding == nil {
-		return nil
-	}
-	same := l.account() == a.binding.account
-	if side == sideMail {
-		same = l.Issuer == a.binding.mailbox.Issuer && l.Subject == a.binding.mailbox.Subject
-	}
-	if same {
-		return nil
-	}
-	f := fault.New(fault.WrongAccount, "check account", nil)
-	f.Detail = l.Name
-	return f
+	return a.text.T("page.signed-in", nil), a.text.T("page.signed-in-text", nil)
 }
 
 // adopt makes a checked grant durable, then lets it count.
-func (a *Agent) adopt(ctx context.Context, side string, p oauth.Provider, g oauth.Grant) error {
-	l := loginOf(g)
-	raw, err := json.Marshal(l)
+func (a *Agent) adopt(ctx context.Context, side string, at place, g oauth.Grant) error {
+	l, err := loginOf(side, g)
 	if err != nil {
-		return fmt.Errorf("store sign-in: %w", err)
+		return err
 	}
-	tokens := a.newTokens(side, p)
+	l.at(at)
+	l.Configured = a.configured(side)
+	before, err := a.db.Secret(ctx, refreshToken{a.db, side}.name())
+	if err != nil {
+		return fmt.Errorf("read earlier sign-in: %w", err)
+	}
+	tokens := a.newTokens(side, at.Provider)
 	if err := tokens.Adopt(ctx, g); err != nil {
 		return err
 	}
-	if err := a.db.SaveSecret(ctx, "login."+side, secret.New(string(raw))); err != nil {
-		return fmt.Errorf("store sign-in: %w", err)
+	if err := a.saveLogin(ctx, side, l); err != nil {
+		return err
 	}
-	return a.useLogin(ctx, side, l, tokens)
+	a.replaced(ctx, at.Provider, before)
+	if err := a.useLogin(ctx, side, l, tokens); err != nil {
+		return err
+	}
+	a.foundAliases(ctx, side)
+	return nil
+}
+
+// replaced ends the sign-in that a new one took the place of. Salesforce keeps five per user and
+// app and then ends the oldest, which may be another computer's. Google must not be asked: it
+// would end the new one as well.
+func (a *Agent) replaced(ctx context.Context, p oauth.Provider, before secret.String) {
+	if p.Kind != oauth.Salesforce || before.Empty() {
+		return
+	}
+	if err := a.owe(ctx, p, before); err != nil {
+		a.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "earlier sign-in not given back", slog.Any("err", err))
+	}
 }
 
 // useLogin lets a sign-in count: it completes the binding, and what rested goes on.
 func (a *Agent) useLogin(ctx context.Context, side string, l login, tokens *oauth.Tokens) error {
 	a.mu.Lock()
 	a.logins[side], a.tokens[side] = l, tokens
-	both := len(a.logins) == 2
-	bound := a.binding != nil
-	sf, mail := a.logins[sideSalesforce], a.logins[sideMail]
 	a.mu.Unlock()
-	if both && !bound {
-		if err := a.db.Bind(ctx, sf.account(), mail.mailbox()); err != nil {
-			return fmt.Errorf("bind mailbox and account: %w", err)
-		}
-		a.mu.Lock()
-		a.binding = &boundTo{account: sf.account(), mailbox: mail.mailbox()}
-		a.mu.Unlock()
+	if err := a.bind(ctx, side, l); err != nil {
+		return err
 	}
 	a.board.update(func(b *board) {
 		s := b.sideOf(side)
-		s.SignedIn, s.Account, s.Fault = true, l.Name, ""
-		b.facts.Wrong = false
+		s.SignedIn, s.Account, s.Fault, s.Other = true, l.Name, "", ""
+		b.facts.Wrong = b.sf.Other != "" || b.mail.Other != ""
 	})
 	a.poke()
 	return nil
-}
-
-func (a *Agent) newTokens(side string, p oauth.Provider) *oauth.Tokens {
-	return oauth.NewTokens(oauth.Config{
-		Provider: p, Store: refreshToken{a.db, side}, HTTP: a.http, Log: a.cfg.Log, Now: a.cfg.Now,
-		Lock: filepath.Join(a.cfg.Dirs.State, "refresh-"+side+".lock"),
-	})
 }

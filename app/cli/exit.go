@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"hawser/app/control"
 	"hawser/sync/fault"
 )
 
@@ -92,20 +93,26 @@ type faultBody struct {
 	Fix    string     `json:"fix"`
 	Detail string     `json:"detail,omitempty"`
 	Exit   int        `json:"exit"`
+	// Request is what an administrator has to know, where one has to act.
+	Request *control.App `json:"request,omitempty"`
 }
 
 func (a *app) printFault(f *fault.Error, exit int) {
 	title, body, fix := a.loc.Fault(f.Code)
 	if a.json {
-		_ = writeJSON(a.env.Stderr, faultJSON{faultBody{f.Code, title, body, fix, f.Detail, exit}}) // nobody is left to tell
+		_ = writeJSON(a.env.Stderr, faultJSON{faultBody{f.Code, title, body, fix, f.Detail, exit, a.request}}) // nobody is left to tell
 		return
 	}
 	w := a.env.Stderr
 	fmt.Fprintf(w, "%s (%s)\n", title, f.Code)
-	if f.Detail != "" {
+	switch {
+	case a.names != "":
+		fmt.Fprintln(w, a.names)
+	case f.Detail != "":
 		fmt.Fprintf(w, "%s %s\n", a.t("cli.detail"), clean(f.Detail))
 	}
 	fmt.Fprintf(w, "%s\n%s\n", body, fix)
+	a.printRequest(f.Code)
 }
 
 // withDetail puts a fault's title and its own words, when it has any, on one line.

@@ -8,6 +8,7 @@
 package cli
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"io"
@@ -64,6 +65,10 @@ type app struct {
 	env  Env
 	loc  *text.Localizer
 	json bool
+
+	lines   *bufio.Reader // of Stdin, once something was asked
+	request *control.App  // what an administrator has to know about the fault that ends the command
+	names   string        // which accounts that fault is about
 }
 
 func (a *app) root() *cobra.Command {
@@ -88,7 +93,7 @@ func (a *app) root() *cobra.Command {
 	root.SetHelpFunc(a.help)
 	root.PersistentFlags().BoolVar(&a.json, "json", false, a.t("flag.json"))
 	root.PersistentFlags().BoolP("help", "h", false, a.t("flag.help"))
-	root.AddCommand(a.runCmd(), a.signInCmd(), a.statusCmd(), a.captureCmd(), a.queueCmd(), a.journalCmd(),
+	root.AddCommand(a.runCmd(), a.signInCmd(), a.signOutCmd(), a.unbindCmd(), a.aliasesCmd(), a.statusCmd(), a.captureCmd(), a.queueCmd(), a.journalCmd(),
 		a.pauseCmd(), a.resumeCmd(), a.checkCmd(), a.stopCmd(), a.versionCmd())
 	root.SetHelpCommand(a.helpCmd(root))
 	return root

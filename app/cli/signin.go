@@ -1,13 +1,20 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"hawser/app/control"
+	"hawser/sync/fault"
 )
+
+// forIT are the faults that an administrator mends, who has to know which app it is about.
+var forIT = []fault.Code{fault.ConsentByAdmin, fault.AppBlocked, fault.AppUnknown, fault.ScopeMissing, fault.RedirectMismatch}
 
 func (a *app) signInCmd() *cobra.Command {
 	return &cobra.Command{
@@ -19,13 +26,53 @@ func (a *app) signInCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return agent.SignIn(cmd.Context(), args[0], a.step)
+			err = agent.SignIn(cmd.Context(), args[0], a.step)
+			if err != nil && cmd.Context().Err() == nil {
+				a.explainSignIn(cmd.Context(), agent, args[0], fault.Of(err))
+			}
+			return err
 		},
 	}
 }
 
-// step prints one line of progress. The address is printed on a line of its own, whole, to be
-// copied when no browser opened.
+// explainSignIn gets what belongs to a refused sign-in beside the fault's own texts. An agent that
+// cannot tell costs no more than that.
+func (a *app) explainSignIn(ctx context.Context, agent *control.Client, side string, f *fault.Error) {
+	if slices.Contains(forIT, f.Code) {
+		if it, err := agent.App(ctx, side); err == nil {
+			a.request = &it
+		}
+	}
+	if f.Code == fault.WrongAccount {
+		if s, err := agent.Fetch(ctx); err == nil && s.State == control.WrongAccount {
+			a.names = control.Headline(a.loc, s, a.now())
+		}
+	}
+}
+
+// printRequest prints what a person may send to an administrator, as a block of its own.
+func (a *app) printRequest(code fault.Code) {
+	if a.request == nil {
+		return
+	}
+	rows := [][]string{
+		{"  " + a.t("it.app"), clean(a.request.ClientID)},
+		{"  " + a.t("it.scopes"), clean(strings.Join(a.request.Scopes, " "))},
+		{"  " + a.t("it.site"), clean(a.request.Site)},
+	}
+	if len(a.request.Callbacks) > 0 {
+		rows = append(rows, []string{"  " + a.t("it.callbacks"), clean(strings.Join(a.request.Callbacks, " "))})
+	}
+	if a.request.AdminLink != "" {
+		rows = append(rows, []string{"  " + a.t("it.link"), clean(a.request.AdminLink)})
+	}
+	rows = append(rows, []string{"  " + a.t("it.fault"), string(code)})
+	fmt.Fprintf(a.env.Stderr, "\n%s\n", a.t("it.title"))
+	printTable(a.env.Stderr, rows)
+}
+
+// step prints one line of progress. An address is printed on a line of its own, whole, to be
+// copied.
 func (a *app) step(s control.SignInStep) {
 	if a.json {
 		enc := json.NewEncoder(a.env.Stdout)
@@ -36,7 +83,7 @@ func (a *app) step(s control.SignInStep) {
 	switch s.Step {
 	case "discovering", "waiting", "exchanging", "checking", "done":
 		fmt.Fprintln(a.env.Stdout, a.t("signin."+s.Step))
-	case "browser":
-		fmt.Fprintf(a.env.Stdout, "%s\n  %s\n", a.t("signin.browser"), clean(s.URL))
+	case "browser", "moved":
+		fmt.Fprintf(a.env.Stdout, "%s\n  %s\n", a.t("signin."+s.Step), clean(s.URL))
 	}
 }

@@ -96,6 +96,31 @@ func (c *Client) SignIn(ctx context.Context, side string, progress func(SignInSt
 	})
 }
 
+// SignOut implements [Agent.SignOut].
+func (c *Client) SignOut(ctx context.Context, side string, discard bool) (SignOutResult, error) {
+	return call[SignOutResult](ctx, c, "signout", signOutRequest{Side: side, Discard: discard})
+}
+
+// Unbind implements [Agent.Unbind].
+func (c *Client) Unbind(ctx context.Context) (UnbindResult, error) {
+	return call[UnbindResult](ctx, c, "unbind", none{})
+}
+
+// App implements [Agent.App].
+func (c *Client) App(ctx context.Context, side string) (App, error) {
+	return call[App](ctx, c, "app", signInRequest{Side: side})
+}
+
+// Aliases implements [Agent.Aliases].
+func (c *Client) Aliases(ctx context.Context) ([]Alias, error) {
+	return call[[]Alias](ctx, c, "aliases", none{})
+}
+
+// SetAlias implements [Agent.SetAlias].
+func (c *Client) SetAlias(ctx context.Context, address string, on bool) error {
+	return c.do(ctx, "alias", aliasRequest{Address: address, On: on})
+}
+
 // Mails implements [Agent.Mails].
 func (c *Client) Mails(ctx context.Context, q MailQuery) ([]Mail, error) {
 	return call[[]Mail](ctx, c, "mails", q)

@@ -1,7 +1,9 @@
 package control
 
 import (
+	"strings"
 	"time"
+	"unicode"
 
 	"hawser/app/text"
 )
@@ -30,10 +32,27 @@ func Headline(l *text.Localizer, s Status, now time.Time) string {
 		return l.T("state.waiting-until", until)
 	case NeedsYou:
 		return l.T("state.needs-you", map[string]any{"Count": s.Counts.NeedsYou})
-	case NotEnrolled, WrongAccount, Suspended, Offline, Working, UpToDate:
+	case WrongAccount:
+		for _, side := range []Side{s.Salesforce, s.Mail} {
+			if side.Other != "" && side.Bound != "" {
+				return l.T("state.wrong-account-named", map[string]any{"Other": oneLine(side.Other), "Bound": oneLine(side.Bound)})
+			}
+		}
+		return l.T("state.wrong-account", nil)
+	case NotEnrolled, Suspended, Offline, Working, UpToDate:
 		return l.T("state."+string(s.State), nil)
 	}
 	return l.T("state.unknown", map[string]any{"State": string(s.State)})
+}
+
+// oneLine keeps a name that somebody else chose from looking like more than a name.
+func oneLine(name string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, name)
 }
 
 // Tomorrow returns the first moment of the day after now, in now's time zone: the end of a pause

@@ -97,6 +97,15 @@ func (s *server) routes() http.Handler {
 	mux.Handle("POST /v1/retry", plain(s, func(ctx context.Context, r itemRequest) (none, error) { return none{}, a.RetryItem(ctx, r.ID) }))
 	mux.Handle("POST /v1/skip", plain(s, func(ctx context.Context, r itemRequest) (none, error) { return none{}, a.SkipItem(ctx, r.ID) }))
 	mux.Handle("POST /v1/journal", plain(s, func(ctx context.Context, r listRequest) ([]JournalItem, error) { return a.Journal(ctx, r.Limit) }))
+	mux.Handle("POST /v1/signout", plain(s, func(ctx context.Context, r signOutRequest) (SignOutResult, error) {
+		return a.SignOut(ctx, r.Side, r.Discard)
+	}))
+	mux.Handle("POST /v1/unbind", plain(s, func(ctx context.Context, _ none) (UnbindResult, error) { return a.Unbind(ctx) }))
+	mux.Handle("POST /v1/app", plain(s, func(ctx context.Context, r signInRequest) (App, error) { return a.App(ctx, r.Side) }))
+	mux.Handle("POST /v1/aliases", plain(s, func(ctx context.Context, _ none) ([]Alias, error) { return a.Aliases(ctx) }))
+	mux.Handle("POST /v1/alias", plain(s, func(ctx context.Context, r aliasRequest) (none, error) {
+		return none{}, a.SetAlias(ctx, r.Address, r.On)
+	}))
 	mux.Handle("POST /v1/watch", stream(s, func(ctx context.Context, _ none, send func(line) error) error {
 		return a.Watch(ctx, func(st Status) error { return send(line{Status: &st}) })
 	}))

@@ -59,6 +59,10 @@ type Side struct {
 	Host        string     `json:"host,omitempty"`
 	LastSuccess time.Time  `json:"lastSuccess,omitzero"`
 	Fault       fault.Code `json:"fault,omitempty"`
+	// Bound is the account that this computer is bound to, and Other the one that signed in instead
+	// and was refused; both are names for people.
+	Bound string `json:"bound,omitempty"`
+	Other string `json:"other,omitempty"`
 }
 
 // Counts is the conservation law made visible: Seen = Captured + Filtered + Held + Waiting, where
@@ -142,8 +146,52 @@ type JournalItem struct {
 
 // SignInStep is one line of progress while a browser sign-in runs.
 type SignInStep struct {
-	Step string `json:"step"`          // "discovering", "browser", "waiting", "exchanging", "checking", "done"
-	URL  string `json:"url,omitempty"` // step "browser": for people whose browser did not open
+	// Step is "discovering", "moved", "browser", "waiting", "exchanging", "checking" or "done".
+	Step string `json:"step"`
+	// URL is, at the step "browser", for people whose browser did not open, and at the step "moved"
+	// the address that the site has now.
+	URL string `json:"url,omitempty"`
+}
+
+// SignOutResult says what a sign-out left.
+type SignOutResult struct {
+	Waiting   int  `json:"waiting"`   // mails that wait on this computer for the next sign-in
+	Discarded int  `json:"discarded"` // mails that will never be sent
+	Pending   bool `json:"pending"`   // a provider has yet to hear of it; it is told again by itself
+}
+
+// UnbindResult says what an unbinding removed.
+type UnbindResult struct {
+	Deleted int  `json:"deleted"` // mails that waited or were held
+	Pending bool `json:"pending"` // as in SignOutResult
+}
+
+// MaxAliases is how many addresses of the user's own are used, the mailbox's own one included.
+const MaxAliases = 4
+
+// Where an address of the user's own is known from.
+const (
+	FromSignIn   = "sign-in"  // the mailbox's own
+	FromProvider = "provider" // the mail provider vouches for it
+	FromSent     = "sent"     // the user sent mail under it: a proposal
+)
+
+// Alias is an address of the user's own.
+type Alias struct {
+	Address string `json:"address"`
+	Primary bool   `json:"primary,omitempty"`
+	On      bool   `json:"on"` // used to tell which way a mail went
+	Source  string `json:"source"`
+}
+
+// App is what an administrator has to know to let Hawser in.
+type App struct {
+	Side      string   `json:"side"`
+	Site      string   `json:"site"` // the Salesforce address, or the mail provider's
+	ClientID  string   `json:"clientId"`
+	Scopes    []string `json:"scopes"`
+	Callbacks []string `json:"callbacks,omitempty"` // that have to be registered one by one
+	AdminLink string   `json:"adminLink,omitempty"` // where an administrator approves, for providers that have such a page
 }
 
 // Agent is what the running agent does on command. Errors are *fault.Error.
@@ -160,6 +208,19 @@ type Agent interface {
 
 	// SignIn runs a browser sign-in on side "salesforce" or "mail"; ctx ending cancels it.
 	SignIn(ctx context.Context, side string, progress func(SignInStep)) error
+	// SignOut forgets the sign-in on one side, or on both when side is "", and ends it at the
+	// provider. Discard, which only goes with Salesforce, leaves all that waits out for good.
+	SignOut(ctx context.Context, side string, discard bool) (SignOutResult, error)
+	// Unbind signs out on both sides and deletes all that this computer knows of both.
+	Unbind(ctx context.Context) (UnbindResult, error)
+	// App tells what an administrator has to know of one side.
+	App(ctx context.Context, side string) (App, error)
+
+	// Aliases returns the user's own addresses, the mailbox's own first.
+	Aliases(ctx context.Context) ([]Alias, error)
+	// SetAlias takes an address of the list into use or out of it. Faults: NotFound; Usage for the
+	// mailbox's own one and for more than MaxAliases.
+	SetAlias(ctx context.Context, address string, on bool) error
 
 	Mails(ctx context.Context, q MailQuery) ([]Mail, error)
 	Capture(ctx context.Context, refs []string) (CaptureResult, error)

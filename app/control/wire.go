@@ -29,6 +29,14 @@ type (
 	signInRequest struct {
 		Side string `json:"side"`
 	}
+	signOutRequest struct {
+		Side    string `json:"side,omitempty"`
+		Discard bool   `json:"discard,omitempty"`
+	}
+	aliasRequest struct {
+		Address string `json:"address"`
+		On      bool   `json:"on"`
+	}
 	captureRequest struct {
 		Refs []string `json:"refs"`
 	}

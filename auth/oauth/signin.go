@@ -342,26 +342,3 @@ func (a *attempt) giveBack(ctx context.Context, g Grant) {
 		a.Log.LogAttrs(ctx, slog.LevelWarn, "unwanted tokens not revoked", slog.Any("err", err))
 	}
 }
-
-// revoke ends a token at the provider (RFC 7009). A 4xx means that it was over already.
-func revoke(ctx context.Context, client *http.Client, p Provider, token secret.String) error {
-	const op = "revoke token"
-	if p.RevokeURL == "" || token.Empty() {
-		return nil
-	}
-	form := url.Values{"token": {token.Reveal()}}
-	if p.Kind == Generic {
-		form.Set("client_id", p.ClientID)
-	}
-	a, err := post(ctx, client, op, p.RevokeURL, form)
-	switch {
-	case err != nil:
-		return err
-	case a.status < 300, a.status == http.StatusBadRequest:
-		return nil
-	}
-	if f := a.unusual(op); f != nil {
-		return f
-	}
-	return fault.New(fault.SignInRefused, op, nil)
-}

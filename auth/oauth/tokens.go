@@ -50,9 +50,12 @@ type Config struct {
 	// Lock is a file that every process of the account locks while it refreshes. Beside it,
 	// at Lock + ".handover", lies the sealed hand-over.
 	Lock string
-	HTTP *http.Client // its transport and timeout are used; default 30 s
-	Log  *slog.Logger
-	Now  func() time.Time // default time.Now
+	// Moved finds the provider anew when its token address answers with a redirect, as that of a
+	// site does that has moved. What it returns is used from then on; nil: never.
+	Moved func(ctx context.Context) (Provider, error)
+	HTTP  *http.Client // its transport and timeout are used; default 30 s
+	Log   *slog.Logger
+	Now   func() time.Time // default time.Now
 }
 
 // Tokens is the one source of an account's access tokens.
@@ -67,7 +70,7 @@ type Config struct {
 // share one refresh: who refreshed leaves the access token beside the lock, sealed with a key
 // derived from the new refresh token, and only for a minute.
 type Tokens struct {
-	cfg    Config
+	cfg    Config // its Provider is only touched by who has the turn
 	client *http.Client
 	turn   chan struct{} // holds one value while a refresh runs
 
@@ -239,16 +242,8 @@ func (t *Tokens) refresh(ctx context.Context, key string, stale secret.String) (
 	if tok, ok := t.takeOver(ctx, key, stale, old); ok {
 		return tok, nil
 	}
-	p := t.cfg.Provider
-	form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {old.Reveal()}, "client_id": {p.ClientID}}
-	if !p.ClientSecret.Empty() {
-		form.Set("client_secret", p.ClientSecret.Reveal())
-	}
-	if key != noScopes {
-		form.Set("scope", key)
-	}
 	sent := t.cfg.Now()
-	ans, err := post(ctx, t.client, op, p.TokenURL, form)
+	ans, err := t.present(ctx, op, key, old)
 	if err != nil {
 		if fault.Is(err, fault.SignInCancelled) { // the caller gave up, not the person
 			return secret.String{}, context.Canceled
@@ -261,6 +256,31 @@ func (t *Tokens) refresh(ctx context.Context, key string, stale secret.String) (
 		return secret.String{}, err
 	}
 	return t.accept(ctx, key, old, rep, sent)
+}
+
+// present sends the refresh token. A redirect is never followed with it: the provider is found
+// anew, which checks where it is now, and asked once more.
+func (t *Tokens) present(ctx context.Context, op, key string, old secret.String) (answer, error) {
+	for asked := false; ; asked = true {
+		p := t.cfg.Provider
+		form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {old.Reveal()}, "client_id": {p.ClientID}}
+		if !p.ClientSecret.Empty() {
+			form.Set("client_secret", p.ClientSecret.Reveal())
+		}
+		if key != noScopes {
+			form.Set("scope", key)
+		}
+		ans, err := post(ctx, t.client, op, p.TokenURL, form)
+		if err != nil || asked || t.cfg.Moved == nil || ans.status < 300 || ans.status >= 400 {
+			return ans, err
+		}
+		next, err := t.cfg.Moved(ctx)
+		if err != nil || next.TokenURL == p.TokenURL {
+			return ans, nil // the redirect is what there is to tell
+		}
+		t.cfg.Log.LogAttrs(ctx, slog.LevelInfo, "token address moved")
+		t.cfg.Provider = next
+	}
 }
 
 // stored returns the refresh token to present.
@@ -347,38 +367,4 @@ func cautious(now, expiry time.Time) time.Time {
 		return expiry
 	}
 	return expiry.Add(-min(early, expiry.Sub(now)/10))
-}
-
-// Revoke ends the sign-in at the provider and forgets it here. When the provider cannot be
-// reached nothing is forgotten and the fault is of class Retry: call again later.
-func (t *Tokens) Revoke(ctx context.Context) error {
-	release, err := t.acquire(ctx)
-	if err != nil {
-		return err
-	}
-	defer release()
-	t.mu.Lock()
-	refresh := t.unsaved
-	t.mu.Unlock()
-	if refresh.Empty() {
-		if refresh, err = t.cfg.Store.Load(ctx); err != nil {
-			return fmt.Errorf("load refresh token: %w", err)
-		}
-	}
-	if err := revoke(ctx, t.client, t.cfg.Provider, refresh); err != nil {
-		return err
-	}
-	return t.forget(ctx)
-}
-
-func (t *Tokens) forget(ctx context.Context) error {
-	t.mu.Lock()
-	clear(t.access)
-	t.unsaved, t.dead = secret.String{}, secret.String{}
-	t.mu.Unlock()
-	t.dropHandOver(ctx)
-	if err := t.cfg.Store.Save(ctx, secret.String{}); err != nil {
-		return fmt.Errorf("forget refresh token: %w", err)
-	}
-	return nil
 }

@@ -26,13 +26,17 @@ type Fault struct {
 type Agent struct {
 	control.Board `json:"-"`
 
-	Mailbox []control.Mail        `json:"mailbox"`
-	Items   []control.QueueItem   `json:"items"`
-	Sent    []control.JournalItem `json:"sent"`
-	Steps   []control.SignInStep  `json:"steps"`
-	Result  control.CaptureResult `json:"result"`
+	Mailbox []control.Mail         `json:"mailbox"`
+	Items   []control.QueueItem    `json:"items"`
+	Sent    []control.JournalItem  `json:"sent"`
+	Steps   []control.SignInStep   `json:"steps"`
+	Result  control.CaptureResult  `json:"result"`
+	Out     control.SignOutResult  `json:"out"`
+	Unbound control.UnbindResult   `json:"unbound"`
+	Known   []control.Alias        `json:"known"`
+	Apps    map[string]control.App `json:"apps"` // by side
 	// Faults fails a command by its name: check, pause, resume, stop, signin, mails, capture,
-	// queue, retry, skip, journal.
+	// queue, retry, skip, journal, signout, unbind, app, aliases, alias.
 	Faults map[string]Fault `json:"faults"`
 	// Hang makes SignIn wait after its steps until its context ends.
 	Hang bool `json:"hang"`
@@ -144,6 +148,55 @@ func (a *Agent) SignIn(ctx context.Context, side string, progress func(control.S
 	<-ctx.Done()
 	_ = a.told("", "signin cancelled") // no command, so no fault
 	return fault.New(fault.SignInCancelled, "sign in", ctx.Err())
+}
+
+// SignOut implements control.Agent and shows the side, or both, signed out.
+func (a *Agent) SignOut(_ context.Context, side string, discard bool) (control.SignOutResult, error) {
+	if err := a.told("signout", fmt.Sprintf("signout %q %t", side, discard)); err != nil {
+		return control.SignOutResult{}, err
+	}
+	s := a.Status()
+	s.State = control.NeedsSignIn
+	s.Salesforce.SignedIn = s.Salesforce.SignedIn && side == "mail"
+	s.Mail.SignedIn = s.Mail.SignedIn && side == "salesforce"
+	a.Set(s)
+	return a.Out, nil
+}
+
+// Unbind implements control.Agent.
+func (a *Agent) Unbind(context.Context) (control.UnbindResult, error) {
+	return a.Unbound, a.told("unbind", "unbind")
+}
+
+// App implements control.Agent.
+func (a *Agent) App(_ context.Context, side string) (control.App, error) {
+	return a.Apps[side], a.told("app", "app "+side)
+}
+
+// Aliases implements control.Agent.
+func (a *Agent) Aliases(context.Context) ([]control.Alias, error) {
+	if err := a.told("aliases", "aliases"); err != nil {
+		return nil, err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.Known), nil
+}
+
+// SetAlias implements control.Agent; NotFound when no alias has that address.
+func (a *Agent) SetAlias(_ context.Context, address string, on bool) error {
+	if err := a.told("alias", fmt.Sprintf("alias %s %t", address, on)); err != nil {
+		return err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for i := range a.Known {
+		if a.Known[i].Address == address {
+			a.Known[i].On = on
+			return nil
+		}
+	}
+	return fault.New(fault.NotFound, "alias", nil)
 }
 
 // Mails implements control.Agent; it does not search.
