@@ -211,7 +211,7 @@ func TestSlowLink(t *testing.T) {
 	s.AppendMany(t, "alice@example.org", "INBOX", 3, func(i int) []byte { return sized(i+1, 20000) })
 	link := dovecottest.NewProxy(t, s.Addr)
 	cfg := config(link.Addr, s.TLS, "alice@example.org", "token-alice")
-	cfg.Timeouts.Command = 700 * time.Millisecond
+	cfg.Timeouts.Command = 2 * time.Second
 	src := open(t, cfg)
 	if _, err := src.Folders(t.Context()); err != nil { // signed in at full speed
 		t.Fatal(err)
@@ -219,7 +219,7 @@ func TestSlowLink(t *testing.T) {
 	link.Slow(25000)
 	start := time.Now()
 	r := &recorder{t: t, onMail: func(capture.Item) error {
-		time.Sleep(800 * time.Millisecond)
+		time.Sleep(2200 * time.Millisecond)
 		return nil
 	}}
 	if err := src.Scan(t.Context(), imapsource.ScanRequest{Cursor: capture.Cursor{Folder: "INBOX"}}, r); err != nil {
@@ -306,25 +306,28 @@ func switches(t testing.TB) int {
 	return sum
 }
 
-// TestIdleIsQuiet: of the 0.5 context switches a second that the idle agent may cost, two idle
-// connections leave something to the rest. A probe of both, each 50 s, is measured at a faster
-// pace. It measures the process, so it runs alone.
+// TestIdleIsQuiet measures what probing two connections costs, at a faster pace than the real one
+// and together with the measurement: about 0.3 context switches a second, of which half are real,
+// on a machine with nothing else to do. Where every probe wakes the goroutines of the IMAP library
+// it is 1. It measures the process, so it runs alone.
 func TestIdleIsQuiet(t *testing.T) {
 	s := dovecottest.Start(t, dovecottest.Config{})
 	cfg := config(s.Addr, s.TLS, "alice@example.org", "token-alice")
-	cfg.Timeouts.Probe = 250 * time.Millisecond
+	cfg.Timeouts.Probe = 200 * time.Millisecond
 	w := watch(t, cfg, "INBOX", "Sent")
 	within(t, 5*time.Second, "both connected", func() bool { return w.changed() == 2 })
 	time.Sleep(500 * time.Millisecond)
-	quietest := 1e9 // of several moments: the machine may be busy with something else
-	for range 8 {
+	const allowed = 0.6
+	perSecond := 0.0
+	for range 5 { // the machine may be busy with something else at one moment or another
+		const probes = 8 // looking costs something, too
 		before := switches(t)
-		time.Sleep(2 * cfg.Timeouts.Probe)
-		quietest = min(quietest, float64(switches(t)-before)/2)
+		time.Sleep(probes * cfg.Timeouts.Probe)
+		perSecond = float64(switches(t)-before) / probes / imapsource.Defaults().Probe.Seconds()
+		t.Logf("%.2f context switches per second", perSecond)
+		if perSecond <= allowed {
+			return
+		}
 	}
-	perSecond := quietest / imapsource.Defaults().Probe.Seconds()
-	t.Logf("%.1f context switches per probe of both: %.2f per second", quietest, perSecond)
-	if perSecond > 0.45 {
-		t.Errorf("idling costs %.2f context switches per second", perSecond)
-	}
+	t.Errorf("idling costs %.2f context switches per second", perSecond)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -198,6 +199,8 @@ func within(t testing.TB, d time.Duration, what string, ok func() bool) {
 
 // TestMain fails when goroutines of this package or of the IMAP library outlive the tests.
 func TestMain(m *testing.M) {
+	flag.Parse()
+	_ = flag.Set("test.parallel", "8") // they wait more than they compute
 	code := m.Run()
 	if code == 0 {
 		buf := make([]byte, 1<<20)

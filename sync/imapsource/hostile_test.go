@@ -103,7 +103,7 @@ func (s *script) start() *script {
 
 func (s *script) source(change ...func(*imapsource.Config)) *imapsource.Source {
 	cfg := config(s.addr, s.tls, "alice@example.org", "token")
-	cfg.Timeouts = imapsource.Timeouts{Command: 2 * time.Second, Answer: time.Second}
+	cfg.Timeouts = imapsource.Timeouts{Command: 4 * time.Second, Answer: 4 * time.Second}
 	for _, f := range change {
 		f(&cfg)
 	}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -200,37 +201,39 @@ func TestSearchText(t *testing.T) {
 // slow but steady is not.
 func TestWirePatience(t *testing.T) {
 	t.Parallel()
-	run := func(every time.Duration, bytes int) error {
-		client, server := net.Pipe()
-		defer func() { _ = client.Close() }()
-		go func() {
-			for {
-				if _, err := server.Write(make([]byte, bytes)); err != nil {
-					return
+	for name, tt := range map[string]struct {
+		bytes int // each second
+		want  error
+	}{
+		"a byte now and then": {1, errStalled},
+		"slow but steady":     {512, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				client, server := net.Pipe()
+				var wg sync.WaitGroup
+				wg.Go(func() {
+					for {
+						if _, err := server.Write(make([]byte, tt.bytes)); err != nil {
+							return
+						}
+						time.Sleep(time.Second)
+					}
+				})
+				w := newWire(client, client)
+				w.expect(10 * time.Second)
+				var err error
+				buf := make([]byte, 4096)
+				for begin := time.Now(); err == nil && time.Since(begin) < 10*time.Minute; {
+					_, err = w.read(buf)
 				}
-				time.Sleep(every)
-			}
-		}()
-		w := newWire(client, client)
-		w.expect(100 * time.Millisecond)
-		buf := make([]byte, 4096)
-		for start := time.Now(); time.Since(start) < time.Second; {
-			if _, err := w.read(buf); err != nil {
-				return err
-			}
-		}
-		return nil
+				if !errors.Is(err, tt.want) {
+					t.Errorf("got %v", err)
+				}
+				_ = client.Close()
+				wg.Wait()
+			})
+		})
 	}
-	t.Run("a byte now and then", func(t *testing.T) {
-		t.Parallel()
-		if err := run(20*time.Millisecond, 1); !errors.Is(err, errStalled) {
-			t.Error(err)
-		}
-	})
-	t.Run("slow but steady", func(t *testing.T) {
-		t.Parallel()
-		if err := run(20*time.Millisecond, 512); err != nil {
-			t.Error(err)
-		}
-	})
 }

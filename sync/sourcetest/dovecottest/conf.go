@@ -84,5 +84,5 @@ username_attribute = email
 username_format = %u
 active_attribute = active
 active_value = true
-timeout_msecs = 2000
+timeout_msecs = 15000
 `

@@ -33,7 +33,7 @@ type Config struct {
 	Users map[string]string
 	// Active says which mailbox a token opens that is not among Users; nil: none.
 	Active func(token string) (address string, ok bool)
-	// Format is "maildir" (default; AppendMany needs it) or "mdbox".
+	// Format is "maildir" (default) or "mdbox" (quicker to read, slower to fill).
 	Format string
 	// Capability replaces what the server announces after sign-in; "": its own list.
 	Capability string
