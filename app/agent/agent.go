@@ -123,6 +123,7 @@ func (a *Agent) Run(ctx context.Context, listener *control.Listener) error {
 	a.mu.Unlock()
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return listener.Serve(ctx, a, a.cfg.Log) })
+	g.Go(func() error { return a.tidy(ctx) })
 	g.Go(func() error {
 		return a.keep(ctx, part{name: "capture", side: sideMail, ready: a.mayCapture, run: a.inTurn(sideMail, a.capture)})
 	})

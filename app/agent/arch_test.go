@@ -219,11 +219,11 @@ func checkFile(t *testing.T, path string) {
 	}
 }
 
-// params counts a function's parameters, its context apart.
+// params counts a function's parameters, apart from its context or, in what only tests call, its test.
 func params(fn *ast.FuncDecl) int {
 	n := 0
 	for _, field := range fn.Type.Params.List {
-		if sel, ok := field.Type.(*ast.SelectorExpr); ok && sel.Sel.Name == "Context" {
+		if sel, ok := field.Type.(*ast.SelectorExpr); ok && (sel.Sel.Name == "Context" || sel.Sel.Name == "TB") {
 			continue
 		}
 		n += max(1, len(field.Names))

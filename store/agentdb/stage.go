@@ -51,7 +51,7 @@ func (d *DB) Stage(ctx context.Context, r io.Reader) (Staged, error) {
 	s := Staged{id: d.nextID.Add(1)}
 	sum := sha256.New()
 	if n <= pieceSize {
-		s.only = d.sealPiece(&s, sum, 0, buf[:n], true)
+		s.only = d.sealPiece(&s, sum, contentAAD(s.id, 0, true), buf[:n])
 	} else if err := d.spool(ctx, &s, sum, spooling{r: r, buf: buf, n: n}); err != nil {
 		return Staged{}, errors.Join(err, d.Discard(context.WithoutCancel(ctx), &s))
 	}
@@ -72,7 +72,7 @@ func (d *DB) spool(ctx context.Context, s *Staged, sum hash.Hash, in spooling) e
 	s.spooled = true
 	for part := 0; part < maxPieces; part++ {
 		last := in.n <= pieceSize
-		sealed := d.sealPiece(s, sum, part, in.buf[:min(in.n, pieceSize)], last)
+		sealed := d.sealPiece(s, sum, contentAAD(s.id, part, last), in.buf[:min(in.n, pieceSize)])
 		err := d.db.Tx(ctx, "stage mail", func(ctx context.Context, tx *sql.Tx) error {
 			if part == 0 {
 				if _, err := tx.ExecContext(ctx, "INSERT INTO spool (mail) VALUES (?)", s.id); err != nil {
@@ -98,10 +98,10 @@ func (d *DB) spool(ctx context.Context, s *Staged, sum hash.Hash, in spooling) e
 const insertContent = "INSERT INTO content (id, last, sealed) VALUES (?, ?, ?)"
 
 // sealPiece seals one piece and adds it to size and sum.
-func (d *DB) sealPiece(s *Staged, sum hash.Hash, part int, plain []byte, last bool) []byte {
+func (d *DB) sealPiece(s *Staged, sum hash.Hash, at sqlitedb.AAD, plain []byte) []byte {
 	s.Size += int64(len(plain))
 	sum.Write(plain)
-	return d.seal.Seal(contentAAD(s.id, part, last), plain)
+	return d.seal.Seal(at, plain)
 }
 
 // readPiece fills buf as far as r goes.
