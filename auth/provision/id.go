@@ -5,7 +5,7 @@ import "crypto/rand"
 // The first letter of an id says what it is of; the rest is 26 random characters of base32,
 // 130 bits.
 const (
-	idTenant     = "n_"
+	idTenant = "n_"
 )
 
 // NewTenantID returns a fresh row id for a tenant.
