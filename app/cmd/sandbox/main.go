@@ -45,6 +45,9 @@ func run(ctx context.Context, args []string) error {
 	}
 	defer w.close()
 	if err := w.settle(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil // Ctrl-C is how a demo is meant to end, however early
+		}
 		return fmt.Errorf("%w%s", err, w.lastWords())
 	}
 	if *script {
