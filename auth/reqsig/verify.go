@@ -1,0 +1,194 @@
+package reqsig
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Refusal is why a request did not pass. Its text names nothing of the request.
+type Refusal struct {
+	Status int    // HTTP status to answer with
+	Code   string // word for the answer's body: one of the Code constants
+	Err    error  // detail for the log; never shown to the sender, who may be anybody
+}
+
+// The codes. An unknown key, an ended key, a wrong MAC and headers that are not of the profile
+// are all CodeRefused; CodeStale depends on the time alone and says nothing about the key.
+const (
+	CodeMalformed   = "malformed"   // 400: the nonce is not one
+	CodeRefused     = "refused"     // 401
+	CodeStale       = "stale"       // 401: outside the window; the answer's Date tells the time
+	CodeReplayed    = "replayed"    // 409: this very request was here before
+	CodeTooLarge    = "too-large"   // 413
+	CodeUnavailable = "unavailable" // 503: keys or nonces cannot be read
+)
+
+// Error returns the code and the cause.
+func (r *Refusal) Error() string { return fmt.Sprintf("verify request: %s: %v", r.Code, r.Err) }
+
+// Unwrap returns the cause.
+func (r *Refusal) Unwrap() error { return r.Err }
+
+func refuse(status int, code string, err error) error { return &Refusal{status, code, err} }
+
+// Verified is a request that passed.
+type Verified struct {
+	Tenant TenantID
+	KeyID  string
+	Role   Role
+	Body   []byte
+}
+
+// Config is what a [Verifier] needs.
+type Config struct {
+	Keys   KeySource
+	Nonces NonceStore
+	// Authority is the host, with its port unless 443, by which clients know this server. It is
+	// configured because behind a proxy the Host header is anybody's word.
+	Authority string
+	MaxBody   int64            // bytes; default 64 KiB
+	Now       func() time.Time // default time.Now
+}
+
+// Verifier checks requests.
+type Verifier struct {
+	cfg   Config
+	dummy []byte // a key nobody has, so that an unknown id costs the same as a known one
+}
+
+// NewVerifier returns a verifier, or an error naming what is missing.
+func NewVerifier(cfg Config) (*Verifier, error) {
+	if cfg.Keys == nil || cfg.Nonces == nil {
+		return nil, errors.New("reqsig: Keys and Nonces are required")
+	}
+	cfg.Authority = Authority(cfg.Authority)
+	if cfg.Authority == "" || !visible(cfg.Authority) || strings.ContainsAny(cfg.Authority, "/@?") {
+		return nil, errors.New("reqsig: Authority must be a host with an optional port")
+	}
+	if cfg.MaxBody == 0 {
+		cfg.MaxBody = 64 << 10
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	v := &Verifier{cfg: cfg, dummy: make([]byte, sha256.Size)}
+	rand.Read(v.dummy)
+	return v, nil
+}
+
+// Verify checks a request as a server received it and returns who sent it, with the body. Errors
+// are a *[Refusal]. The body is read only once the MAC is right, and the nonce is used last: a
+// request that is refused leaves no trace. r.Body is consumed.
+func (v *Verifier) Verify(r *http.Request) (Verified, error) {
+	c, p, sig, err := v.bounds(r)
+	if err != nil {
+		return Verified{}, err
+	}
+	key, ok, err := v.cfg.Keys.Key(r.Context(), p.keyID)
+	if err != nil {
+		return Verified{}, refuse(http.StatusServiceUnavailable, CodeUnavailable, err)
+	}
+	now := v.cfg.Now()
+	ok = ok && len(key.Secret) >= MinKey && key.Tenant != "" && (key.NotAfter.IsZero() || now.Before(key.NotAfter))
+	if !ok {
+		key = Key{Secret: v.dummy}
+	}
+	created := time.Unix(p.created, 0)
+	if created.Before(now.Add(-Window)) || created.After(now.Add(Window)) {
+		return Verified{}, refuse(http.StatusUnauthorized, CodeStale, errors.New("outside the window"))
+	}
+	if right := hmac.Equal(mac(key.Secret, c.base()), sig); !right || !ok {
+		return Verified{}, refuse(http.StatusUnauthorized, CodeRefused, errors.New("unknown key or wrong mac"))
+	}
+	body, err := v.body(r, c.digest)
+	if err != nil {
+		return Verified{}, err
+	}
+	out := Verified{Tenant: TenantID{id: key.Tenant}, KeyID: p.keyID, Role: key.Role, Body: body}
+	// The record has to outlast the last moment at which the same request is within the window.
+	first, err := v.cfg.Nonces.Use(r.Context(), KeyRef{Tenant: out.Tenant, ID: p.keyID}, p.nonce, created.Add(Keep))
+	if err != nil {
+		return Verified{}, refuse(http.StatusServiceUnavailable, CodeUnavailable, err)
+	}
+	if !first {
+		return Verified{}, refuse(http.StatusConflict, CodeReplayed, errors.New("nonce was used"))
+	}
+	return out, nil
+}
+
+// bounds takes the signed parts out of a request, or refuses it for its form alone.
+func (v *Verifier) bounds(r *http.Request) (c components, p params, sig []byte, err error) {
+	form := func(err error) error { return refuse(http.StatusUnauthorized, CodeRefused, err) }
+	c.method, c.authority = r.Method, v.cfg.Authority
+	if !token(c.method) {
+		return c, p, nil, form(errors.New("method is not of the profile"))
+	}
+	if c.path, c.query, err = target(r); err != nil {
+		return c, p, nil, form(err)
+	}
+	var values [4]string
+	for i, name := range [...]string{"Signature-Input", "Signature", "Content-Digest", "Content-Type"} {
+		all := r.Header[name]
+		if len(all) != 1 || len(all[0]) > maxInput {
+			return c, p, nil, form(errors.New("a signed header is missing, doubled or too long"))
+		}
+		values[i] = all[0]
+	}
+	value, isSHA := strings.CutPrefix(values[2], "sha-256=")
+	_, isDigest := decodeBytes(value)
+	if values[3] != contentType || !isSHA || !isDigest || len(r.Header["Content-Encoding"]) > 0 || len(r.Trailer) > 0 {
+		return c, p, nil, form(errors.New("content headers are not of the profile"))
+	}
+	c.digest = values[2]
+	encoded, labelled := strings.CutPrefix(values[1], "sig1=")
+	sig, isSig := decodeBytes(encoded)
+	input, labelledToo := strings.CutPrefix(values[0], "sig1=")
+	if !labelled || !labelledToo || !isSig {
+		return c, p, nil, form(errors.New("signature is not of the profile"))
+	}
+	c.params = input
+	if p, err = parseParams(input); errors.Is(err, errNonce) {
+		return c, p, nil, refuse(http.StatusBadRequest, CodeMalformed, err)
+	} else if err != nil {
+		return c, p, nil, form(err)
+	}
+	if r.ContentLength > v.cfg.MaxBody {
+		return c, p, nil, refuse(http.StatusRequestEntityTooLarge, CodeTooLarge, errors.New("declared length"))
+	}
+	return c, p, sig, nil
+}
+
+// body reads the body up to its bound and holds it against its digest.
+func (v *Verifier) body(r *http.Request, want string) ([]byte, error) {
+	var body []byte
+	if r.Body != nil {
+		var err error
+		if body, err = io.ReadAll(io.LimitReader(r.Body, v.cfg.MaxBody+1)); err != nil {
+			return nil, refuse(http.StatusBadRequest, CodeMalformed, fmt.Errorf("read body: %w", err))
+		}
+	}
+	if int64(len(body)) > v.cfg.MaxBody {
+		return nil, refuse(http.StatusRequestEntityTooLarge, CodeTooLarge, errors.New("body is too large"))
+	}
+	// The MAC covers the digest, so this comparison needs no constant time.
+	if digest(body) != want {
+		return nil, refuse(http.StatusUnauthorized, CodeRefused, errors.New("wrong digest"))
+	}
+	return body, nil
+}
+
+// Dated sets Date in every answer, refusals included, from the clock that the window is measured
+// by: it is how a client learns that its own is wrong.
+func Dated(now func() time.Time, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Date", now().UTC().Format(http.TimeFormat))
+		next.ServeHTTP(w, r)
+	})
+}
