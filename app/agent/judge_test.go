@@ -139,12 +139,14 @@ func (s *scene) queue(args ...string) []control.QueueItem {
 // subjects returns the subjects of all records that are mails, e-mails and tasks alike, sorted.
 func (s *scene) subjects() []string {
 	var got []string
-	for _, object := range []string{"EmailMessage", "Task"} {
-		for _, r := range s.org.Records(object) {
-			if id, ok := r["ActivityId"].(string); ok && id != "" && object == "Task" {
-				continue
-			}
-			subject, _ := r["Subject"].(string)
+	own := map[any]bool{} // tasks that Salesforce itself makes for an e-mail
+	for _, r := range s.org.Records("EmailMessage") {
+		own[r["ActivityId"]] = true
+		subject, _ := r["Subject"].(string)
+		got = append(got, subject)
+	}
+	for _, r := range s.org.Records("Task") {
+		if subject, _ := r["Subject"].(string); !own[r["Id"]] {
 			got = append(got, strings.TrimPrefix(subject, "Email: "))
 		}
 	}

@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -267,6 +268,10 @@ var (
 func render(w http.ResponseWriter, status int, title, text string) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Security-Policy", pagePolicy)
+	var page bytes.Buffer
+	_ = resultPage.Execute(&page, struct{ Title, Text string }{title, text}) // two strings into memory
+	// With its length known the page is whole once it is flushed, even if the listener closes then.
+	w.Header().Set("Content-Length", strconv.Itoa(page.Len()))
 	w.WriteHeader(status)
-	_ = resultPage.Execute(w, struct{ Title, Text string }{title, text})
+	_, _ = w.Write(page.Bytes())
 }
