@@ -2,7 +2,7 @@
 // icons they see.
 //
 // It is a leaf of embedded data without logic. Text files are in translation/<language>.json, in
-// the message format of go-i18n v2; icons are drawn in icon/*.svg, from which the committed .png
+// the message format of go-i18n v2; help pages, in English, are help/<page>.md; icons are drawn in icon/*.svg, from which the committed .png
 // and .ico files are rendered by icon/generate.sh. Embedded data is never written to: any number
 // of goroutines may read it.
 package assets
@@ -13,3 +13,8 @@ import "embed"
 //
 //go:embed translation/*.json
 var Translations embed.FS
+
+// Help holds help/<page>.md: the pages that "hawser help PAGE" prints and a browser shows.
+//
+//go:embed help/*.md
+var Help embed.FS

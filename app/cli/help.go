@@ -49,24 +49,36 @@ func (a *app) help(cmd *cobra.Command, _ []string) {
 	})
 	printTable(w, rows)
 	if !cmd.HasParent() {
+		a.listPages()
 		fmt.Fprintf(w, "\n%s\n", a.t("help.more"))
 	}
 }
 
-// helpCmd is "hawser help [COMMAND | exit-codes]".
+// helpCmd is "hawser help [COMMAND | PAGE | exit-codes]". A page that has the name of a command
+// follows the command's own.
 func (a *app) helpCmd(root *cobra.Command) *cobra.Command {
 	return &cobra.Command{
-		Use:   "help [COMMAND | exit-codes]",
+		Use:   "help [COMMAND | PAGE | exit-codes]",
 		Short: a.t("cmd.help"),
 		RunE: func(_ *cobra.Command, args []string) error {
-			if len(args) == 1 && args[0] == "exit-codes" {
+			name := strings.Join(args, " ")
+			if name == "exit-codes" {
 				return a.exitCodes()
 			}
+			page, isPage := readPage(name)
 			cmd, rest, err := root.Find(args)
-			if err != nil || len(rest) > 0 {
-				return a.usage("usage.unknown-command", map[string]any{"Name": strings.Join(args, " ")})
+			isCommand := err == nil && len(rest) == 0
+			switch {
+			case isPage && (!isCommand || a.json):
+				return a.printPage(page)
+			case !isCommand:
+				return a.usage("usage.unknown-help", map[string]any{"Name": name})
 			}
-			return cmd.Help()
+			if err := cmd.Help(); err != nil || !isPage {
+				return err
+			}
+			fmt.Fprintln(a.env.Stdout)
+			return a.printPage(page)
 		},
 	}
 }
