@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -53,6 +54,7 @@ type Server struct {
 	uid    int
 	gid    int
 	cmd    *exec.Cmd
+	alive  io.Closer // the guard's standard input
 	exited chan struct{}
 
 	mu     sync.Mutex
@@ -179,6 +181,11 @@ func (s *Server) start(t testing.TB, cfg Config, introspect string) error {
 	return s.run(t.Context())
 }
 
+// guard runs Dovecot until its standard input ends, which also happens when the test is killed or
+// panics. Killing the whole group matters: login processes keep TLS connections after the master
+// is gone.
+const guard = `("$0" -F -c "$1"; kill -TERM $$) & read -r _; kill -KILL 0`
+
 func (s *Server) run(ctx context.Context) error {
 	for _, name := range []string{"home", "run", "state"} {
 		if err := os.Mkdir(filepath.Join(s.dir, name), 0o755); err != nil {
@@ -189,11 +196,15 @@ func (s *Server) run(ctx context.Context) error {
 		return err
 	}
 	out := &bytes.Buffer{}
-	s.cmd = exec.Command(binary, "-F", "-c", filepath.Join(s.dir, "dovecot.conf"))
+	s.cmd = exec.Command("/bin/sh", "-c", guard, binary, filepath.Join(s.dir, "dovecot.conf"))
 	s.cmd.Stdout, s.cmd.Stderr = out, out
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if os.Getuid() == 0 {
 		s.cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(s.uid), Gid: uint32(s.gid)}
+	}
+	var err error
+	if s.alive, err = s.cmd.StdinPipe(); err != nil {
+		return err
 	}
 	if err := s.cmd.Start(); err != nil {
 		return err
@@ -235,13 +246,7 @@ func (s *Server) greets(ctx context.Context) bool {
 
 // Stop ends the server and all its connections.
 func (s *Server) Stop() {
-	_ = s.cmd.Process.Signal(syscall.SIGTERM)
-	select {
-	case <-s.exited:
-	case <-time.After(3 * time.Second):
-	}
-	// Login processes keep TLS connections after the master is gone.
-	_ = syscall.Kill(-s.cmd.Process.Pid, syscall.SIGKILL)
+	_ = s.alive.Close()
 	<-s.exited
 }
 
