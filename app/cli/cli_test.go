@@ -65,7 +65,7 @@ func of(ts *testscript.TestScript) *script { return ts.Value(scriptKey{}).(*scri
 //	hawser ARG...   run the command line; "! hawser" when it must not exit with 0
 //	code N          the last hawser exited with N
 //	told CALL       the agent was told CALL; "! told CALL" that it was not
-//	type TEXT       what the next hawser reads from its standard input
+//	type TEXT...    what the next hawser reads from its standard input, line by line
 //	runfails CODE   "hawser run" ends with that fault from now on
 func TestScripts(t *testing.T) {
 	t.Parallel()
@@ -99,7 +99,7 @@ func TestScripts(t *testing.T) {
 					ts.Fatalf("the agent was told %q", calls)
 				}
 			},
-			"type": func(ts *testscript.TestScript, _ bool, args []string) { of(ts).typed = args[0] + "\n" },
+			"type": func(ts *testscript.TestScript, _ bool, args []string) { of(ts).typed = strings.Join(args, "\n") + "\n" },
 			"runfails": func(ts *testscript.TestScript, _ bool, args []string) {
 				of(ts).outage = fault.New(fault.Code(args[0]), "run", nil)
 			},

@@ -144,6 +144,37 @@ func TestCommandsCrossTheWire(t *testing.T) {
 	}
 }
 
+func TestAccountCommandsCrossTheWire(t *testing.T) {
+	t.Parallel()
+	agent := &controltest.Agent{
+		Out: control.SignOutResult{Waiting: 2, Discarded: 3, Pending: true}, Unbound: control.UnbindResult{Deleted: 4, Pending: true},
+		Known: []control.Alias{{Address: "a@x.example", Primary: true, On: true, Source: control.FromSignIn}, {Address: "b@x.example", Source: control.FromSent}},
+		Apps:  map[string]control.App{"mail": {Side: "mail", Site: "https://x.example", ClientID: "id", Scopes: []string{"a", "b"}, AdminLink: "https://x.example/admin"}},
+	}
+	dir, _ := serve(t, agent)
+	c, ctx := dial(t, dir), t.Context()
+	if got, err := c.SignOut(ctx, "salesforce", true); err != nil || got != agent.Out {
+		t.Errorf("SignOut = %+v, %v", got, err)
+	}
+	if got, err := c.Unbind(ctx); err != nil || got != agent.Unbound {
+		t.Errorf("Unbind = %+v, %v", got, err)
+	}
+	if got, err := c.App(ctx, "mail"); err != nil || !reflect.DeepEqual(got, agent.Apps["mail"]) {
+		t.Errorf("App = %+v, %v", got, err)
+	}
+	if err := c.SetAlias(ctx, "b@x.example", true); err != nil {
+		t.Errorf("SetAlias: %v", err)
+	}
+	if got, err := c.Aliases(ctx); err != nil || len(got) != 2 || !got[1].On || got[0] != agent.Known[0] {
+		t.Errorf("Aliases = %+v, %v", got, err)
+	}
+	wantCode(t, c.SetAlias(ctx, "c@x.example", true), fault.NotFound)
+	want := []string{`signout "salesforce" true`, "unbind", "app mail", "alias b@x.example true", "aliases", "alias c@x.example true"}
+	if got := agent.Calls(); !reflect.DeepEqual(got, want) {
+		t.Errorf("agent was told\n%q, want\n%q", got, want)
+	}
+}
+
 func TestFaultsCrossWithCodeAndDetailOnly(t *testing.T) {
 	t.Parallel()
 	agent := &failing{}

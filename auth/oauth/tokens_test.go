@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -528,5 +530,65 @@ func TestOneRefreshManyCallers(t *testing.T) {
 	wg.Wait()
 	if r.refreshes() != 1 || early.Load() != 0 {
 		t.Errorf("%d refreshes, %d tokens before they were durable", r.refreshes(), early.Load())
+	}
+}
+
+// TestMoved: a token address that answers with a redirect gets the refresh token itself, the place it
+// points at never does; what Moved finds is asked once.
+func TestMoved(t *testing.T) {
+	t.Parallel()
+	r := signedIn(t, Salesforce)
+	stranger := 0
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { stranger++ }))
+	defer elsewhere.Close()
+	old := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		http.Redirect(w, req, elsewhere.URL, http.StatusTemporaryRedirect)
+	}))
+	defer old.Close()
+	now := r.p
+	r.p.TokenURL = old.URL + "/token"
+	moves := 0
+	cfg := Config{Provider: r.p, Store: r.store, Lock: r.lock, Log: quiet()}
+	if _, err := NewTokens(cfg).Token(t.Context(), secret.String{}); !fault.Is(err, fault.NotTheServer) {
+		t.Errorf("without Moved: %v", err)
+	}
+	cfg.Moved = func(context.Context) (Provider, error) { moves++; return r.p, nil }
+	if _, err := NewTokens(cfg).Token(t.Context(), secret.String{}); !fault.Is(err, fault.NotTheServer) || moves != 1 {
+		t.Errorf("moved nowhere: %v, asked %d times", err, moves)
+	}
+	cfg.Moved = func(context.Context) (Provider, error) { moves++; return now, nil }
+	tokens := NewTokens(cfg)
+	first, err := tokens.Token(t.Context(), secret.String{})
+	if err != nil {
+		t.Fatalf("after the move: %v", err)
+	}
+	r.now = r.now.Add(10 * time.Minute)
+	if _, err := tokens.Token(t.Context(), first); err != nil || moves != 2 || stranger != 0 {
+		t.Errorf("%v, asked %d times, %d requests elsewhere", err, moves, stranger)
+	}
+}
+
+// TestForget: what was signed out here is handed over for a later revocation, and kept when nobody
+// takes it.
+func TestForget(t *testing.T) {
+	t.Parallel()
+	r := signedIn(t, Generic)
+	tokens := r.tokens()
+	full := errors.New("disk full")
+	if err := tokens.Forget(t.Context(), func(Provider, secret.String) error { return full }); !errors.Is(err, full) || r.store.v.Empty() {
+		t.Errorf("%v, forgotten all the same: %t", err, r.store.v.Empty())
+	}
+	var owed secret.String
+	if err := tokens.Forget(t.Context(), func(_ Provider, refresh secret.String) error { owed = refresh; return nil }); err != nil || !r.store.v.Empty() {
+		t.Errorf("%v", err)
+	}
+	if !owed.Equal(r.grant.Refresh) || !r.iss.RefreshValid(owed.Reveal()) {
+		t.Error("not the token that is owed")
+	}
+	if err := Revoke(t.Context(), nil, r.p, owed); err != nil || r.iss.RefreshValid(owed.Reveal()) {
+		t.Errorf("%v", err)
+	}
+	if err := Revoke(t.Context(), nil, r.p, owed); err != nil {
+		t.Errorf("twice: %v", err)
 	}
 }
