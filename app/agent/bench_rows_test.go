@@ -1,0 +1,538 @@
+//go:build linux
+
+package agent_test
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"hawser/app/control"
+	"hawser/sync/salesforce/salesforcetest"
+	"hawser/sync/sourcetest"
+)
+
+// newPerson makes another computer of the same person, with the agent's mailbox at imap.
+func (s *scene) newPerson(tb testing.TB, imap string) {
+	tb.Helper()
+	raw, err := os.ReadFile(filepath.Join(s.user.home, ".config/hawser/config.json"))
+	var settings map[string]any
+	if err = errors.Join(err, json.Unmarshal(raw, &settings)); err != nil {
+		tb.Fatal(err)
+	}
+	settings["mail"].(map[string]any)["imap"] = imap
+	s.user = newUser(tb, settings)
+}
+
+// fill puts n generated mails into the capture folder.
+func (s *scene) fill(tb testing.TB, seed int64, n int) {
+	tb.Helper()
+	next, stop := iter.Pull(sourcetest.Generate(seed, n))
+	defer stop()
+	s.dovecot.AppendMany(tb, mailUser, sourcetest.CaptureFolder, n, func(int) []byte { raw, _ := next(); return raw })
+}
+
+// signedInAndPaused leaves an agent that has nothing to do but what the mailbox holds.
+func (s *scene) signedInAndPaused(tb testing.TB) {
+	tb.Helper()
+	s.user.start()
+	s.mustRun(tb, "pause")
+	s.signIn()
+}
+
+func (s *scene) mustRun(tb testing.TB, args ...string) {
+	tb.Helper()
+	if out, code := s.user.run(args...); code != 0 {
+		tb.Fatalf("hawser %v: exit code %d: %s", args, code, out)
+	}
+}
+
+// stop ends the agent as its user would.
+func (s *scene) stop(tb testing.TB) {
+	tb.Helper()
+	s.mustRun(tb, "stop")
+	<-s.user.exited
+}
+
+// answers waits for a launched agent's socket as closely as can be and returns a connection.
+func (s *scene) answers(ctx context.Context, tb testing.TB) *control.Client {
+	tb.Helper()
+	for {
+		if c, err := s.user.client(ctx); err == nil {
+			return c
+		}
+		select {
+		case <-s.user.exited:
+			tb.Fatalf("the agent ended: %s", s.user.stderr)
+		case <-ctx.Done():
+			tb.Fatal("the agent does not answer")
+		case <-time.After(time.Millisecond):
+		}
+	}
+}
+
+// resumeUntil ends the pause and follows the status until ok.
+func (s *scene) resumeUntil(tb testing.TB, ok func(control.Counts) bool) control.Counts {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(tb.Context(), 5*time.Minute)
+	defer cancel()
+	c := s.answers(ctx, tb)
+	if err := c.Resume(ctx); err != nil {
+		tb.Fatal(err)
+	}
+	var last control.Counts
+	err := c.Watch(ctx, func(st control.Status) error {
+		if last = st.Counts; ok(last) {
+			return errEnough
+		}
+		return nil
+	})
+	if !ok(last) {
+		tb.Fatalf("waited in vain, counts %+v: %v", last, err)
+	}
+	return last
+}
+
+const (
+	stub    = 100 * time.Millisecond // what the pretend Salesforce takes for each call
+	perHop  = 20                     // mails per round
+	ownMost = 20                     // ms, of our own share
+)
+
+// benchNewMail lets mails arrive while the agent waits, beside a plain client that waits in IDLE
+// on the same server.
+func benchNewMail(tb testing.TB, r *report) {
+	saved := make(chan time.Time, 16)
+	s := newScene(tb, func(o *salesforcetest.Org) {
+		o.Validate = func(object string, _ map[string]any) error {
+			if object == "EmailMessage" && len(saved) < cap(saved) {
+				saved <- time.Now() // never blocks: the org is locked, so nobody else sends
+			}
+			return nil
+		}
+	})
+	link := newTap(tb, s.dovecot.Addr)
+	s.newPerson(tb, link.addr)
+	s.dovecot.Append(tb, mailUser, sourcetest.CaptureFolder, sourcetest.NewMail(0, time.Now()))
+	s.user.start()
+	s.signIn()
+	n := 1
+	for ; n <= 12; n++ { // every sender once: from then on the agent knows them
+		s.dovecot.Append(tb, mailUser, sourcetest.CaptureFolder, sourcetest.NewMail(n, time.Now()))
+	}
+	s.await(n, time.Minute)
+	s.org.Delay(stub)
+	news := dialIMAP(tb, s.dovecot).idle(sourcetest.CaptureFolder)
+	var total, limit, own, calls series
+	for range *rounds {
+		before := s.org.Calls()
+		var totals, pushes series
+		for range perHop {
+			drain(saved)
+			drain(news)
+			link.arm()
+			s.dovecot.Append(tb, mailUser, sourcetest.CaptureFolder, sourcetest.NewMail(n, time.Now()))
+			begun, pushed, done := time.Now(), within(tb, news, "the push"), within(tb, saved, "the record")
+			totals, pushes = append(totals, ms(done.Sub(begun))), append(pushes, ms(pushed.Sub(begun)+stub))
+			own = append(own, ms(done.Sub(link.heard(pushed))-stub))
+			n++
+			s.await(n, time.Minute)
+			time.Sleep(100*time.Millisecond + rand.N(400*time.Millisecond)) // not in step with the server
+		}
+		total, limit = append(total, totals.median()), append(limit, pushes.median())
+		calls = append(calls, float64(s.org.Calls()-before)/perHop)
+	}
+	p99 := series{own.percentile(99)}
+	r.add(row{what: "new mail to record, p50 of 20", unit: "ms", ours: total, raw: limit, goal: atMost(1.25, "x raw", total.per(limit))})
+	r.add(row{what: fmt.Sprintf("  our own share, p50 of %d", len(own)), unit: "ms", ours: series{own.median()}})
+	r.add(row{what: fmt.Sprintf("  our own share, p99 of %d", len(own)), unit: "ms", ours: p99, goal: atMost(ownMost, "ms", p99)})
+	r.add(row{what: "  Salesforce calls for each", ours: calls})
+	r.note("new mail: raw is the server's push to a plain IDLE client, and the %v that the stub takes for one call", stub)
+}
+
+func drain(c <-chan time.Time) {
+	for len(c) > 0 {
+		<-c
+	}
+}
+
+func within(tb testing.TB, c <-chan time.Time, what string) time.Time {
+	tb.Helper()
+	select {
+	case at := <-c:
+		return at
+	case <-time.After(time.Minute):
+		tb.Fatalf("waited a minute for %s", what)
+		return time.Time{}
+	}
+}
+
+func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+// effort is what one way to read the mailbox took.
+type effort struct {
+	wall, cpu, server time.Duration
+	peak              int64
+	lost              int // mails left out
+}
+
+// efforts are those of all rounds.
+type efforts []effort
+
+func (e efforts) each(f func(effort) float64) series {
+	s := make(series, len(e))
+	for i := range e {
+		s[i] = f(e[i])
+	}
+	return s
+}
+
+func (e efforts) rate(n int) series {
+	return e.each(func(e effort) float64 { return float64(n) / e.wall.Seconds() })
+}
+func (e efforts) cpu() series    { return e.each(func(e effort) float64 { return e.cpu.Seconds() }) }
+func (e efforts) server() series { return e.each(func(e effort) float64 { return e.server.Seconds() }) }
+func (e efforts) peak() series   { return e.each(func(e effort) float64 { return mega(e.peak) }) }
+
+func mega(bytes int64) float64 { return float64(bytes) / (1 << 20) }
+
+// watched measures f beside what the mail server does meanwhile, from a quiet disk on.
+func watched(f func() effort) effort {
+	unix.Sync()
+	server, begun := serverTime(), time.Now()
+	e := f()
+	if e.wall == 0 {
+		e.wall = time.Since(begun)
+	}
+	e.server = serverTime() - server
+	return e
+}
+
+// benchFirstCapture reads one full folder with a client that looks at nothing, with mbsync and
+// with the agent, whose delivery finds Salesforce closed.
+func benchFirstCapture(tb testing.TB, r *report) {
+	s := newScene(tb, nil)
+	s.fill(tb, 11, *bulk)
+	s.fetchAll(tb, *bulk) // the server makes its index
+	var raw, rival, ours efforts
+	var syncs series
+	for range *rounds {
+		scoped(tb, func(tb testing.TB) {
+			syncs = append(syncs, syncRate(tb, shortDir(tb)))
+			raw = append(raw, watched(func() effort { s.fetchAll(tb, *bulk); return effort{} }))
+			rival = append(rival, s.mbsync(tb, *bulk))
+			ours = append(ours, s.firstCapture(tb, *bulk))
+		})
+	}
+	speed := ours.rate(*bulk)
+	r.add(row{what: "disk: 4 KiB made durable", unit: "/s", raw: syncs})
+	r.add(row{what: fmt.Sprintf("first capture of %d mails, durable", *bulk), unit: "mails/s", ours: speed, raw: raw.rate(*bulk), rival: rival.rate(*bulk),
+		goal: atLeast(10, "x mbsync", speed.per(rival.rate(*bulk)))})
+	r.add(row{what: "  its processor time", unit: "s", ours: ours.cpu(), rival: rival.cpu()})
+	r.add(row{what: "  the mail server's meanwhile", unit: "s", ours: ours.server(), raw: raw.server(), rival: rival.server()})
+	r.add(row{what: "  its peak memory", unit: "MB", ours: ours.peak(), rival: rival.peak(), goal: atMost(64, "MB", ours.peak())})
+	r.note("first capture: raw is one UID FETCH of everything, thrown away; mbsync 1.4 keeps plain Maildir files with FSync yes, the agent sealed rows; "+
+		"both times run from the start of the process to all mails on the disk; mbsync leaves out %d mails whose header does not end, counted as copied", rival[0].lost)
+}
+
+// fetchAll is the raw limit: the bytes cross the wire and nobody looks at them.
+func (s *scene) fetchAll(tb testing.TB, n int) {
+	tb.Helper()
+	scoped(tb, func(tb testing.TB) {
+		c := dialIMAP(tb, s.dovecot)
+		c.do("EXAMINE " + sourcetest.CaptureFolder)
+		if got := c.do("UID FETCH 1:* (UID BODY.PEEK[])"); got != n {
+			tb.Fatalf("the server has %d mails, want %d", got, n)
+		}
+	})
+}
+
+const mbsyncrc = `FSync yes
+
+IMAPAccount a
+Host localhost
+Port %s
+User %s
+Pass pass
+AuthMechs PLAIN
+SSLType IMAPS
+CertificateFile %s/ca.pem
+
+IMAPStore far
+Account a
+
+MaildirStore near
+Path %[3]s/mail/
+Inbox %[3]s/inbox
+SubFolders Verbatim
+
+Channel c
+Far :far:%[4]s
+Near :near:%[4]s
+Create Near
+Sync Pull
+SyncState *
+`
+
+// mbsync is the rival: it copies the folder into a Maildir.
+func (s *scene) mbsync(tb testing.TB, n int) (e effort) {
+	tb.Helper()
+	dir := shortDir(tb)
+	_, port, _ := strings.Cut(s.dovecot.Addr, ":")
+	rc := fmt.Appendf(nil, mbsyncrc, port, mailUser, dir, sourcetest.CaptureFolder)
+	err := errors.Join(os.Mkdir(filepath.Join(dir, "mail"), 0o700),
+		os.WriteFile(filepath.Join(dir, "ca.pem"), s.dovecot.CA, 0o600), os.WriteFile(filepath.Join(dir, "rc"), rc, 0o600))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	cmd := exec.Command("mbsync", "-q", "-c", filepath.Join(dir, "rc"), "c")
+	cmd.Env = []string{"HOME=" + dir, "PATH=" + os.Getenv("PATH")}
+	e = watched(func() effort { return effort{peak: ended(tb, cmd)} })
+	e.cpu = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+	files, _ := filepath.Glob(filepath.Join(dir, "mail", sourcetest.CaptureFolder, "[cn]*", "*"))
+	if e.lost = n - len(files); e.lost > n/100 {
+		tb.Fatalf("mbsync copied %d mails, want %d", len(files), n)
+	}
+	return e
+}
+
+// firstCapture lets an agent that has seen nothing yet read the folder into its queue.
+func (s *scene) firstCapture(tb testing.TB, n int) (e effort) {
+	tb.Helper()
+	s.org.Calm()
+	s.newPerson(tb, s.dovecot.Addr)
+	s.signedInAndPaused(tb)
+	s.stop(tb)
+	s.org.FailNext(10_000, http.StatusServiceUnavailable, "closed")
+	e = watched(func() effort {
+		begun := time.Now()
+		s.user.launch()
+		c := s.resumeUntil(tb, func(c control.Counts) bool { return c.Seen >= n })
+		e := effort{wall: time.Since(begun), cpu: cpuTime(tb, s.user.proc.Process.Pid), peak: s.user.peakRSS()}
+		if c.Seen != n || c.Captured != 0 || c.Waiting < n*9/10 {
+			tb.Errorf("counts %+v of %d mails", c, n)
+		}
+		return e
+	})
+	s.user.kill()
+	return e
+}
+
+const (
+	backfill = 1000
+	naive    = 100 // mails that the naive client saves; its calls grow in a straight line
+)
+
+// benchBackfill carries a thousand mails the whole way, beside a client that makes a call for
+// each step of each mail.
+func benchBackfill(tb testing.TB, r *report) {
+	var calls, files, speed, raw, rivalCalls, rivalSpeed series
+	for i := range *rounds {
+		scoped(tb, func(tb testing.TB) {
+			s := newScene(tb, nil)
+			s.fill(tb, int64(i), backfill)
+			s.fetchAll(tb, backfill)
+			e := watched(func() effort { s.fetchAll(tb, backfill); return effort{} })
+			raw = append(raw, backfill/e.wall.Seconds())
+			s.signedInAndPaused(tb)
+			before, begun := s.org.Calls(), time.Now()
+			c := s.resumeUntil(tb, func(c control.Counts) bool { return c.Seen >= backfill && c.Waiting == c.NeedsYou })
+			speed = append(speed, backfill/time.Since(begun).Seconds())
+			files = append(files, float64(s.uploads()))
+			calls = append(calls, float64(s.org.Calls()-before-s.uploads()))
+			if got := len(s.org.Records("EmailMessage")); got != c.Captured || c.Captured < backfill*9/10 {
+				tb.Errorf("%d records, counts %+v", got, c)
+			}
+			before, begun = s.org.Calls(), time.Now()
+			s.naively(tb, naive)
+			rivalSpeed = append(rivalSpeed, naive/time.Since(begun).Seconds())
+			rivalCalls = append(rivalCalls, float64(s.org.Calls()-before)*backfill/naive)
+		})
+	}
+	r.add(row{what: "Salesforce calls per 1000 mails", ours: calls, rival: rivalCalls, goal: atMost(12, "", calls)})
+	r.add(row{what: "  more of them with files", ours: files})
+	r.add(row{what: "  mails/s from mailbox to record", ours: speed, raw: raw, rival: rivalSpeed})
+	r.note("back-fill: the rival is a client that looks up, creates, relates and reads back each mail, measured with %d mails that it need not fetch, "+
+		"and without their files; raw is the fetching alone", naive)
+}
+
+// naively saves n mails with four calls each.
+func (s *scene) naively(tb testing.TB, n int) {
+	tb.Helper()
+	token, _ := s.org.MintToken(salesforcetest.DefaultUsername)
+	api := s.site + "/services/data/v67.0"
+	call := func(method, path string, body any) (answer struct{ ID string }) {
+		tb.Helper()
+		raw, _ := json.Marshal(body)
+		req, err := http.NewRequestWithContext(tb.Context(), method, api+path, bytes.NewReader(raw))
+		if err != nil {
+			tb.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+token)
+		req.Header.Set("Content-Type", "application/json")
+		resp, err := plainClient().Do(req)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		defer func() { _ = resp.Body.Close() }()
+		if raw, err = io.ReadAll(resp.Body); err != nil || resp.StatusCode >= 300 {
+			tb.Fatalf("%s %s: %s %v %s", method, path, resp.Status, err, raw)
+		}
+		_ = json.Unmarshal(raw, &answer) // the answer to a query has no id
+		return answer
+	}
+	for raw := range sourcetest.Generate(99, n+n/10) {
+		m, ok := read(raw)
+		if !ok || n == 0 {
+			continue
+		}
+		n--
+		call("GET", "/query?q="+url.QueryEscape("SELECT Id FROM Contact WHERE Email = '"+m.from+"'"), nil)
+		made := call("POST", "/sobjects/EmailMessage", map[string]any{"Status": "3", "Subject": m.subject, "TextBody": m.text, "FromAddress": m.from})
+		call("POST", "/sobjects/EmailMessageRelation", map[string]any{"EmailMessageId": made.ID, "RelationType": "FromAddress", "RelationAddress": m.from})
+		call("GET", "/sobjects/EmailMessage/"+made.ID, nil)
+	}
+	if n != 0 {
+		tb.Errorf("%d mails could not be read", n)
+	}
+}
+
+// sleeper is the least that a program of this language can be.
+const sleeper = `package main
+
+import ("fmt"; "time")
+
+func main() { fmt.Println("up"); time.Sleep(24 * time.Hour) }
+`
+
+// sleep starts a sleeper and says how long it took to its first word.
+func sleep(tb testing.TB, binary string) (*exec.Cmd, time.Duration) {
+	tb.Helper()
+	cmd := exec.Command(binary)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	begun := time.Now()
+	if err := cmd.Start(); err != nil {
+		tb.Fatal(err)
+	}
+	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
+		tb.Fatal(err)
+	}
+	return cmd, time.Since(begun)
+}
+
+// benchIdle starts the agent several times, and then watches it doing nothing.
+func benchIdle(tb testing.TB, r *report) {
+	s := newScene(tb, nil)
+	link := newTap(tb, s.dovecot.Addr)
+	s.newPerson(tb, link.addr)
+	s.dovecot.Append(tb, mailUser, sourcetest.CaptureFolder, sourcetest.NewMail(0, time.Now()))
+	s.user.start()
+	s.signIn()
+	s.await(1, time.Minute)
+	binary := compile(tb, sleeper)
+	var socket, imap, bare series
+	for range *rounds {
+		s.stop(tb)
+		cmd, took := sleep(tb, binary)
+		quit(cmd)
+		bare = append(bare, ms(took))
+		link.arm()
+		begun := time.Now()
+		s.user.launch()
+		s.answers(tb.Context(), tb)
+		socket = append(socket, ms(time.Since(begun)))
+		var first time.Time
+		waitFor(tb, time.Minute, "a byte to the mail server", func() bool { first = link.spoke(); return !first.IsZero() })
+		imap = append(imap, ms(first.Sub(begun)))
+		waitFor(tb, time.Minute, "quiet", func() bool { return s.user.status().State == control.UpToDate })
+	}
+	r.add(row{what: "start to an answer on the socket", unit: "ms", ours: socket, raw: bare, goal: atMost(100, "ms", socket)})
+	r.add(row{what: "  to the first byte to the mail server", unit: "ms", ours: imap, goal: atMost(100, "ms", imap)})
+	watchIdle(tb, r, s.user, binary)
+}
+
+// usage is what a process has used so far.
+type usage struct {
+	at       time.Time
+	cpu      time.Duration
+	switches int64
+}
+
+func (u *user) usage() usage {
+	return usage{time.Now(), cpuTime(u.t, u.proc.Process.Pid), u.switches()}
+}
+
+// since returns context switches a second and percent of one core.
+func (u usage) since(before usage) (switches, percent series) {
+	seconds := u.at.Sub(before.at).Seconds()
+	return series{float64(u.switches-before.switches) / seconds}, series{100 * (u.cpu - before.cpu).Seconds() / seconds}
+}
+
+// watchIdle measures the agent beside a program that only sleeps, over the same time.
+func watchIdle(tb testing.TB, r *report, agent *user, binary string) {
+	cmd, _ := sleep(tb, binary)
+	defer quit(cmd)
+	bare := &user{t: tb, proc: cmd}
+	time.Sleep(10 * time.Second) // what the start left to do
+	before, bareBefore := agent.usage(), bare.usage()
+	time.Sleep(*window)
+	switches, percent := agent.usage().since(before)
+	bareSwitches, barePercent := bare.usage().since(bareBefore)
+	memory := series{mega(agent.proc1("VmRSS:") << 10)}
+	r.add(row{what: fmt.Sprintf("idle for %v: memory", *window), unit: "MB", ours: memory, raw: series{mega(bare.proc1("VmRSS:") << 10)}, goal: atMost(25, "MB", memory)})
+	r.add(row{what: "  context switches", unit: "/s", ours: switches, raw: bareSwitches, goal: atMost(0.5, "/s", switches)})
+	r.add(row{what: "  processor", unit: "%", ours: percent, raw: barePercent, goal: atMost(0.02, "%", percent)})
+	r.note("idle: raw is a Go program that sleeps")
+}
+
+// benchSize weighs what a user downloads.
+func benchSize(tb testing.TB, r *report) {
+	agent, err := build()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	whole, packed := weigh(tb, agent)
+	bareWhole, barePacked := weigh(tb, compile(tb, sleeper))
+	r.add(row{what: "agent on disk, stripped", unit: "MB", ours: whole, raw: bareWhole})
+	r.add(row{what: "  download, gzip -9", unit: "MB", ours: packed, raw: barePacked, goal: atMost(15, "MB with window", packed)})
+	r.note("size: there is no window yet; its share of the 15 MB is not measured")
+}
+
+// weigh returns the size of a file and of what gzip makes of it.
+func weigh(tb testing.TB, path string) (whole, packed series) {
+	tb.Helper()
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var out bytes.Buffer
+	zip, err := gzip.NewWriterLevel(&out, gzip.BestCompression)
+	if err == nil {
+		_, err = zip.Write(raw)
+		err = errors.Join(err, zip.Close())
+	}
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return series{mega(int64(len(raw)))}, series{mega(int64(out.Len()))}
+}
