@@ -3,7 +3,6 @@ package agent_test
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -149,36 +148,4 @@ func TestRefreshLost(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.await(2, 20*time.Second)
-}
-
-// TestIdle watches the agent do nothing, for a minute or for as long as HAWSER_IDLE says.
-func TestIdle(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes a real Dovecot and a minute")
-	}
-	t.Parallel()
-	window := time.Minute
-	if v := os.Getenv("HAWSER_IDLE"); v != "" {
-		var err error
-		if window, err = time.ParseDuration(v); err != nil {
-			t.Fatal(err)
-		}
-	}
-	s := newScene(t, nil)
-	s.dovecot.Append(t, mailUser, "Salesforce", numbered(0))
-	s.user.start()
-	s.signIn()
-	s.await(1, 20*time.Second)
-	time.Sleep(10 * time.Second) // let it come to rest
-	before := s.user.switches()
-	time.Sleep(window)
-	rate := float64(s.user.switches()-before) / window.Seconds()
-	rss := s.user.proc1("VmRSS:") << 10
-	t.Logf("%v idle: %.2f context switches a second, %d MB", window, rate, rss>>20)
-	if rate > 0.5 {
-		t.Errorf("%.2f context switches a second, more than 0.5", rate)
-	}
-	if rss > 25<<20 {
-		t.Errorf("%d MB resident, more than 25", rss>>20)
-	}
 }
