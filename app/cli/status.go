@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"hawser/app/control"
+	"hawser/sync/fault"
 )
 
 func (a *app) statusCmd() *cobra.Command {
@@ -37,25 +38,53 @@ func (a *app) printStatus(s control.Status) {
 	if s.Calls.OrgMax > 0 {
 		calls += "; " + a.loc.T("status.calls-org", map[string]any{"Used": a.loc.Number(s.Calls.OrgUsed), "Max": a.loc.Number(s.Calls.OrgMax)})
 	}
-	printTable(a.env.Stdout, [][]string{
+	rows := [][]string{
 		{a.t("status.state"), control.Headline(a.loc, s, a.now())},
 		{a.t("status.salesforce"), a.side(s.Salesforce)},
 		{a.t("status.mail"), a.side(s.Mail)},
 		{a.t("status.mails"), a.loc.T("status.counts", map[string]any{
 			"Seen": a.loc.Number(s.Counts.Seen), "Captured": a.loc.Number(s.Counts.Captured), "Filtered": a.loc.Number(s.Counts.Filtered),
 			"Held": a.loc.Number(s.Counts.Held), "Waiting": a.loc.Number(s.Counts.Waiting)})},
-		{a.t("status.calls"), calls},
-	})
+	}
+	if s.Calls.Budget > 0 { // known once there is something to send
+		rows = append(rows, []string{a.t("status.calls"), calls})
+	}
+	printTable(a.env.Stdout, rows)
+	a.printNextStep(s)
 	for _, n := range s.Notes {
-		title, body, fix := a.loc.Fault(n.Code)
-		fmt.Fprintf(a.env.Stdout, "\n%s (%s)\n%s\n%s\n", a.withDetail(title, n.Detail), n.Code, body, fix)
+		a.printNote(n)
+	}
+}
+
+func (a *app) printNote(n control.Note) {
+	title, body, fix := a.loc.Fault(n.Code)
+	fmt.Fprintf(a.env.Stdout, "\n%s (%s)\n%s\n%s\n", a.withDetail(title, n.Detail), n.Code, body, fix)
+}
+
+// printNextStep says why the state is as it is, and what to do.
+func (a *app) printNextStep(s control.Status) {
+	why := s.Why
+	switch {
+	case s.State == control.NotEnrolled:
+		fmt.Fprintf(a.env.Stdout, "\n%s\n", a.t("status.not-enrolled"))
+		return
+	case s.State == control.NeedsYou && why == "":
+		fmt.Fprintf(a.env.Stdout, "\n%s\n", a.t("status.needs-you"))
+		return
+	case s.State == control.NeedsSignIn && why == "":
+		why = fault.NotSignedIn
+	case s.State == control.WrongAccount && why == "":
+		why = fault.WrongAccount
+	}
+	if why != "" {
+		a.printNote(control.Note{Code: why})
 	}
 }
 
 // side says who is signed in where, and whether that works.
 func (a *app) side(s control.Side) string {
 	if !s.SignedIn {
-		return a.t("status.signed-out")
+		return a.withFault(a.t("status.signed-out"), s.Fault)
 	}
 	line := clean(s.Account)
 	if s.Host != "" {
@@ -64,11 +93,15 @@ func (a *app) side(s control.Side) string {
 	if !s.LastSuccess.IsZero() {
 		line += ", " + a.loc.T("status.last-success", map[string]any{"When": a.loc.Ago(s.LastSuccess, a.now())})
 	}
-	if s.Fault != "" {
-		title, _, _ := a.loc.Fault(s.Fault)
-		line += "; " + title
+	return a.withFault(line, s.Fault)
+}
+
+func (a *app) withFault(line string, code fault.Code) string {
+	if code == "" {
+		return line
 	}
-	return line
+	title, _, _ := a.loc.Fault(code)
+	return line + "; " + title
 }
 
 func (a *app) versionCmd() *cobra.Command {

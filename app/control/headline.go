@@ -31,6 +31,10 @@ func Headline(l *text.Localizer, s Status, now time.Time) string {
 		until["Why"] = title
 		return l.T("state.waiting-until", until)
 	case NeedsYou:
+		if s.Why != "" { // nothing goes on, whichever mail it is
+			title, _, _ := l.Fault(s.Why)
+			return strings.TrimSuffix(title, ".")
+		}
 		return l.T("state.needs-you", map[string]any{"Count": s.Counts.NeedsYou})
 	case WrongAccount:
 		for _, side := range []Side{s.Salesforce, s.Mail} {
