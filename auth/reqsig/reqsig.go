@@ -36,6 +36,7 @@ type Key struct {
 	Role     Role
 	Secret   []byte    // at least MinKey bytes
 	NotAfter time.Time // from this moment on the key is as good as unknown; zero: no end
+	Record   any       // what else the source knows of the key; handed on in [Verified]
 }
 
 // KeySource finds keys. Implementations are safe for concurrent use.

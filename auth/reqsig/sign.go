@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 )
@@ -65,9 +66,11 @@ func outgoing(r *http.Request) (components, error) {
 		c.authority = r.URL.Host
 	}
 	c.authority = Authority(c.authority)
-	wire := http.Request{RequestURI: r.URL.RequestURI(), URL: r.URL}
+	wire := http.Request{RequestURI: r.URL.RequestURI()} // "/" for an address without a path
 	var err error
-	c.path, c.query, err = target(&wire)
+	if wire.URL, err = url.ParseRequestURI(wire.RequestURI); err == nil {
+		c.path, c.query, err = target(&wire)
+	}
 	switch {
 	case err != nil:
 		return c, err

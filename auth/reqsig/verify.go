@@ -43,6 +43,7 @@ type Verified struct {
 	Tenant TenantID
 	KeyID  string
 	Role   Role
+	Record any // the [Key]'s
 	Body   []byte
 }
 
@@ -111,7 +112,7 @@ func (v *Verifier) Verify(r *http.Request) (Verified, error) {
 	if err != nil {
 		return Verified{}, err
 	}
-	out := Verified{Tenant: TenantID{id: key.Tenant}, KeyID: p.keyID, Role: key.Role, Body: body}
+	out := Verified{Tenant: TenantID{id: key.Tenant}, KeyID: p.keyID, Role: key.Role, Record: key.Record, Body: body}
 	// The record has to outlast the last moment at which the same request is within the window.
 	first, err := v.cfg.Nonces.Use(r.Context(), KeyRef{Tenant: out.Tenant, ID: p.keyID}, p.nonce, created.Add(Keep))
 	if err != nil {
