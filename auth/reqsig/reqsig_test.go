@@ -494,3 +494,16 @@ func TestSignRefuses(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkB31BadSignature is what a request without the key costs the server.
+func BenchmarkB31BadSignature(b *testing.B) {
+	r := signed(b, "t_nobody", "POST", "/v1/x", strings.Repeat("x", 1024))
+	r.RequestURI = r.URL.RequestURI()
+	v := verifier(b, &nonces{}, now)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := v.Verify(r); err == nil {
+			b.Fatal("passed")
+		}
+	}
+}
