@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"hawser/auth/keyring"
@@ -60,7 +61,7 @@ func (a *Agent) recall(ctx context.Context) error {
 	configured := a.cfg.Settings.Salesforce.Site != ""
 	a.board.update(func(b *board) {
 		b.facts.Configured = configured
-		b.sf.Host, b.mail.Host = a.cfg.Settings.Salesforce.Site, a.cfg.Settings.Mail.IMAP
+		b.sf.Host, b.mail.Host = hostOf(a.cfg.Settings.Salesforce.Site), a.cfg.Settings.Mail.IMAP
 	})
 	account, mailbox, found, err := a.db.Binding(ctx)
 	if err != nil {
@@ -82,6 +83,14 @@ func (a *Agent) recall(ctx context.Context) error {
 	}
 	a.refreshCounts(ctx)
 	return nil
+}
+
+// hostOf returns a site's host and path, as people read an address and the icon's menu opens it.
+func hostOf(address string) string {
+	if _, rest, ok := strings.Cut(address, "://"); ok {
+		return rest
+	}
+	return address
 }
 
 // recallSide takes up one side's earlier sign-in.
@@ -107,6 +116,9 @@ func (a *Agent) recallSide(ctx context.Context, side string) error {
 	a.board.update(func(b *board) {
 		s := b.sideOf(side)
 		s.SignedIn, s.Account = true, l.Name
+		if l.Base != "" {
+			s.Host = hostOf(l.Base)
+		}
 	})
 	return nil
 }

@@ -156,6 +156,9 @@ func (a *Agent) useLogin(ctx context.Context, side string, l login, tokens *oaut
 	a.board.update(func(b *board) {
 		s := b.sideOf(side)
 		s.SignedIn, s.Account, s.Fault, s.Other = true, l.Name, "", ""
+		if l.Base != "" {
+			s.Host = hostOf(l.Base)
+		}
 		b.facts.Wrong = b.sf.Other != "" || b.mail.Other != ""
 	})
 	a.poke()
