@@ -29,10 +29,10 @@ import (
 	"hawser/sync/sourcetest"
 )
 
-// newPerson makes another computer of the same person, with the agent's mailbox at imap.
-func (s *scene) newPerson(tb testing.TB, imap string) {
+// replace makes another computer that is set up like one before, with the agent's mailbox at imap.
+func (s *scene) replace(tb testing.TB, before *user, imap string) {
 	tb.Helper()
-	raw, err := os.ReadFile(filepath.Join(s.user.home, ".config/hawser/config.json"))
+	raw, err := os.ReadFile(filepath.Join(before.home, ".config/hawser/config.json"))
 	var settings map[string]any
 	if err = errors.Join(err, json.Unmarshal(raw, &settings)); err != nil {
 		tb.Fatal(err)
@@ -111,60 +111,109 @@ func (s *scene) resumeUntil(tb testing.TB, ok func(control.Counts) bool) control
 }
 
 const (
-	stub    = 100 * time.Millisecond // what the pretend Salesforce takes for each call
+	stub    = 100 * time.Millisecond // what the pretend Salesforce waits before each call
 	perHop  = 20                     // mails per round
 	ownMost = 20                     // ms, of our own share
 )
 
-// benchNewMail lets mails arrive while the agent waits, beside a plain client that waits in IDLE
-// on the same server.
-func benchNewMail(tb testing.TB, r *report) {
-	saved := make(chan time.Time, 16)
-	s := newScene(tb, func(o *salesforcetest.Org) {
+// hop is the way of new mails from the mailbox into Salesforce, with what is needed to time it.
+type hop struct {
+	*scene
+	link   *tap             // to the mailbox
+	pushed <-chan time.Time // a plain client was told of a mail
+	saved  chan time.Time   // a record was made
+	n      int              // mails so far
+}
+
+// newHop lets an agent wait for mail that knows every sender already.
+func newHop(tb testing.TB) *hop {
+	tb.Helper()
+	h := &hop{saved: make(chan time.Time, 16)}
+	h.scene = newScene(tb, func(o *salesforcetest.Org) {
 		o.Validate = func(object string, _ map[string]any) error {
-			if object == "EmailMessage" && len(saved) < cap(saved) {
-				saved <- time.Now() // never blocks: the org is locked, so nobody else sends
+			if object == "EmailMessage" && len(h.saved) < cap(h.saved) {
+				h.saved <- time.Now() // never blocks: the org is locked, so nobody else sends
 			}
 			return nil
 		}
 	})
-	link := newTap(tb, s.dovecot.Addr)
-	s.newPerson(tb, link.addr)
-	s.dovecot.Append(tb, mailUser, sourcetest.CaptureFolder, sourcetest.NewMail(0, time.Now()))
-	s.user.start()
-	s.signIn()
-	n := 1
-	for ; n <= 12; n++ { // every sender once: from then on the agent knows them
-		s.dovecot.Append(tb, mailUser, sourcetest.CaptureFolder, sourcetest.NewMail(n, time.Now()))
+	h.link = newTap(tb, h.dovecot.Addr)
+	h.replace(tb, h.user, h.link.addr)
+	h.arrive(tb)
+	h.user.start()
+	h.signIn()
+	for range 12 {
+		h.arrive(tb)
 	}
-	s.await(n, time.Minute)
-	s.org.Delay(stub)
-	news := dialIMAP(tb, s.dovecot).idle(sourcetest.CaptureFolder)
-	var total, limit, own, calls series
+	h.await(h.n, time.Minute)
+	h.org.Delay(stub)
+	h.pushed = dialIMAP(tb, h.dovecot).idle(sourcetest.CaptureFolder)
+	return h
+}
+
+func (h *hop) arrive(tb testing.TB) {
+	h.dovecot.Append(tb, mailUser, sourcetest.CaptureFolder, sourcetest.NewMail(h.n, time.Now()))
+	h.n++
+}
+
+// call returns how long a plain client's record takes, from the call to the record.
+func (h *hop) call(tb testing.TB) time.Duration {
+	m, ok := read(sourcetest.NewMail(0, time.Now()))
+	if !ok {
+		tb.Fatal("the mail cannot be read")
+	}
+	drain(h.saved)
+	begun := time.Now()
+	h.plainOrg().create(tb, m)
+	return within(tb, h.saved, "a record").Sub(begun)
+}
+
+// mail lets one mail arrive. Times count from the server's word that it has it: until a plain
+// client was told, and until the record is there. inside is the time between the agent being
+// told and the record.
+func (h *hop) mail(tb testing.TB) (push, total, inside time.Duration) {
+	drain(h.saved)
+	drain(h.pushed)
+	h.link.arm()
+	h.arrive(tb)
+	begun, pushed, saved := time.Now(), within(tb, h.pushed, "the push"), within(tb, h.saved, "the record")
+	waitFor(tb, time.Minute, "the agent to rest", func() bool { return h.user.status().Counts.Waiting == 0 })
+	time.Sleep(100*time.Millisecond + rand.N(400*time.Millisecond)) // not in step with the server
+	return pushed.Sub(begun), saved.Sub(begun), saved.Sub(h.link.heard(pushed))
+}
+
+// benchNewMail lets mails arrive while the agent waits, beside a plain client that waits in IDLE
+// on the same server and one that makes a record itself.
+func benchNewMail(tb testing.TB, r *report) {
+	h := newHop(tb)
+	var total, limit, own, ownHalf, calls series
 	for range *rounds {
-		before := s.org.Calls()
-		var totals, pushes series
-		for range perHop {
-			drain(saved)
-			drain(news)
-			link.arm()
-			s.dovecot.Append(tb, mailUser, sourcetest.CaptureFolder, sourcetest.NewMail(n, time.Now()))
-			begun, pushed, done := time.Now(), within(tb, news, "the push"), within(tb, saved, "the record")
-			totals, pushes = append(totals, ms(done.Sub(begun))), append(pushes, ms(pushed.Sub(begun)+stub))
-			own = append(own, ms(done.Sub(link.heard(pushed))-stub))
-			n++
-			s.await(n, time.Minute)
-			time.Sleep(100*time.Millisecond + rand.N(400*time.Millisecond)) // not in step with the server
+		var push, all, call, inside series
+		for range perHop / 4 {
+			call = append(call, ms(h.call(tb)))
 		}
-		total, limit = append(total, totals.median()), append(limit, pushes.median())
-		calls = append(calls, float64(s.org.Calls()-before)/perHop)
+		before := h.org.Calls()
+		for range perHop {
+			p, a, i := h.mail(tb)
+			push, all, inside = append(push, ms(p)), append(all, ms(a)), append(inside, ms(i))
+		}
+		calls = append(calls, float64(h.org.Calls()-before)/perHop)
+		total, limit = append(total, all.median()), append(limit, push.median()+call.median())
+		for _, i := range inside {
+			own = append(own, i-call.median())
+		}
+		ownHalf = append(ownHalf, inside.median()-call.median())
+	}
+	if records := len(h.org.Records("EmailMessage")); records != h.n+*rounds*(perHop/4) {
+		tb.Errorf("%d records of %d mails", records, h.n)
 	}
 	p99 := series{own.percentile(99)}
 	r.add(row{what: "new mail to record, p50 of 20", unit: "ms", ours: total, raw: limit, goal: atMost(1.25, "x raw", total.per(limit))})
-	r.add(row{what: fmt.Sprintf("  our own share, p50 of %d", len(own)), unit: "ms", ours: series{own.median()}})
+	r.add(row{what: "  our own share, p50 of 20", unit: "ms", ours: ownHalf})
 	r.add(row{what: fmt.Sprintf("  our own share, p99 of %d", len(own)), unit: "ms", ours: p99, goal: atMost(ownMost, "ms", p99)})
-	r.add(row{what: "  Salesforce calls for each", ours: calls})
-	r.note("new mail: raw is the server's push to a plain IDLE client, and the %v that the stub takes for one call", stub)
+	r.add(row{what: "  Salesforce calls, those with files too", ours: calls})
+	r.note("new mail: raw is the server's push to a plain IDLE client and a plain client's call that makes a record, of which the stub waits %v; "+
+		"our own share is what lies between the push to the agent and the record, without such a call", stub)
 }
 
 func drain(c <-chan time.Time) {
@@ -225,12 +274,16 @@ func watched(f func() effort) effort {
 	return e
 }
 
+// faster is how many times as fast as mbsync the first capture is meant to be.
+const faster = 10
+
 // benchFirstCapture reads one full folder with a client that looks at nothing, with mbsync and
 // with the agent, whose delivery finds Salesforce closed.
 func benchFirstCapture(tb testing.TB, r *report) {
 	s := newScene(tb, nil)
 	s.fill(tb, 11, *bulk)
 	s.fetchAll(tb, *bulk) // the server makes its index
+	model := s.user
 	var raw, rival, ours efforts
 	var syncs series
 	for range *rounds {
@@ -238,16 +291,19 @@ func benchFirstCapture(tb testing.TB, r *report) {
 			syncs = append(syncs, syncRate(tb, shortDir(tb)))
 			raw = append(raw, watched(func() effort { s.fetchAll(tb, *bulk); return effort{} }))
 			rival = append(rival, s.mbsync(tb, *bulk))
-			ours = append(ours, s.firstCapture(tb, *bulk))
+			ours = append(ours, s.firstCapture(tb, model, *bulk))
 		})
 	}
 	speed := ours.rate(*bulk)
 	r.add(row{what: "disk: 4 KiB made durable", unit: "/s", raw: syncs})
 	r.add(row{what: fmt.Sprintf("first capture of %d mails, durable", *bulk), unit: "mails/s", ours: speed, raw: raw.rate(*bulk), rival: rival.rate(*bulk),
-		goal: atLeast(10, "x mbsync", speed.per(rival.rate(*bulk)))})
+		goal: atLeast(faster, "x mbsync", speed.per(rival.rate(*bulk)))})
 	r.add(row{what: "  its processor time", unit: "s", ours: ours.cpu(), rival: rival.cpu()})
 	r.add(row{what: "  the mail server's meanwhile", unit: "s", ours: ours.server(), raw: raw.server(), rival: rival.server()})
 	r.add(row{what: "  its peak memory", unit: "MB", ours: ours.peak(), rival: rival.peak(), goal: atMost(64, "MB", ours.peak())})
+	if room := raw.rate(*bulk).per(rival.rate(*bulk)); room.median() < faster {
+		r.note("first capture: on this machine the mail server itself hands out no more than %s times what mbsync keeps, so %d times is out of reach", number(room.median()), faster)
+	}
 	r.note("first capture: raw is one UID FETCH of everything, thrown away; mbsync 1.4 keeps plain Maildir files with FSync yes, the agent sealed rows; "+
 		"both times run from the start of the process to all mails on the disk; mbsync leaves out %d mails whose header does not end, counted as copied", rival[0].lost)
 }
@@ -314,10 +370,10 @@ func (s *scene) mbsync(tb testing.TB, n int) (e effort) {
 }
 
 // firstCapture lets an agent that has seen nothing yet read the folder into its queue.
-func (s *scene) firstCapture(tb testing.TB, n int) (e effort) {
+func (s *scene) firstCapture(tb testing.TB, model *user, n int) (e effort) {
 	tb.Helper()
 	s.org.Calm()
-	s.newPerson(tb, s.dovecot.Addr)
+	s.replace(tb, model, s.dovecot.Addr)
 	s.signedInAndPaused(tb)
 	s.stop(tb)
 	s.org.FailNext(10_000, http.StatusServiceUnavailable, "closed")
@@ -376,42 +432,60 @@ func benchBackfill(tb testing.TB, r *report) {
 // naively saves n mails with four calls each.
 func (s *scene) naively(tb testing.TB, n int) {
 	tb.Helper()
-	token, _ := s.org.MintToken(salesforcetest.DefaultUsername)
-	api := s.site + "/services/data/v67.0"
-	call := func(method, path string, body any) (answer struct{ ID string }) {
-		tb.Helper()
-		raw, _ := json.Marshal(body)
-		req, err := http.NewRequestWithContext(tb.Context(), method, api+path, bytes.NewReader(raw))
-		if err != nil {
-			tb.Fatal(err)
-		}
-		req.Header.Set("Authorization", "Bearer "+token)
-		req.Header.Set("Content-Type", "application/json")
-		resp, err := plainClient().Do(req)
-		if err != nil {
-			tb.Fatal(err)
-		}
-		defer func() { _ = resp.Body.Close() }()
-		if raw, err = io.ReadAll(resp.Body); err != nil || resp.StatusCode >= 300 {
-			tb.Fatalf("%s %s: %s %v %s", method, path, resp.Status, err, raw)
-		}
-		_ = json.Unmarshal(raw, &answer) // the answer to a query has no id
-		return answer
-	}
+	org := s.plainOrg()
 	for raw := range sourcetest.Generate(99, n+n/10) {
 		m, ok := read(raw)
 		if !ok || n == 0 {
 			continue
 		}
 		n--
-		call("GET", "/query?q="+url.QueryEscape("SELECT Id FROM Contact WHERE Email = '"+m.from+"'"), nil)
-		made := call("POST", "/sobjects/EmailMessage", map[string]any{"Status": "3", "Subject": m.subject, "TextBody": m.text, "FromAddress": m.from})
-		call("POST", "/sobjects/EmailMessageRelation", map[string]any{"EmailMessageId": made.ID, "RelationType": "FromAddress", "RelationAddress": m.from})
-		call("GET", "/sobjects/EmailMessage/"+made.ID, nil)
+		org.call(tb, "GET", "/query?q="+url.QueryEscape("SELECT Id FROM Contact WHERE Email = '"+m.from+"'"), nil)
+		id := org.create(tb, m)
+		org.call(tb, "POST", "/sobjects/EmailMessageRelation", map[string]any{"EmailMessageId": id, "RelationType": "FromAddress", "RelationAddress": m.from})
+		org.call(tb, "GET", "/sobjects/EmailMessage/"+id, nil)
 	}
 	if n != 0 {
 		tb.Errorf("%d mails could not be read", n)
 	}
+}
+
+// plainOrg is a client of the pretend org that plans nothing.
+type plainOrg struct{ api, token string }
+
+func (s *scene) plainOrg() plainOrg {
+	token, _ := s.org.MintToken(salesforcetest.DefaultUsername)
+	return plainOrg{s.site + "/services/data/v67.0", token}
+}
+
+func (o plainOrg) create(tb testing.TB, m reading) (id string) {
+	tb.Helper()
+	return o.call(tb, "POST", "/sobjects/EmailMessage", map[string]any{"Status": "3", "Subject": m.subject, "TextBody": m.text, "FromAddress": m.from})
+}
+
+// call makes one call and returns the id in its answer, if there is one.
+func (o plainOrg) call(tb testing.TB, method, path string, body any) (id string) {
+	tb.Helper()
+	raw, err := json.Marshal(body)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(tb.Context(), method, o.api+path, bytes.NewReader(raw))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+o.token)
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := plainClient().Do(req)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if raw, err = io.ReadAll(resp.Body); err != nil || resp.StatusCode >= 300 {
+		tb.Fatalf("%s %s: %s %v %s", method, path, resp.Status, err, raw)
+	}
+	var answer struct{ ID string }
+	_ = json.Unmarshal(raw, &answer) // that of a query has none
+	return answer.ID
 }
 
 // sleeper is the least that a program of this language can be.
@@ -444,7 +518,7 @@ func sleep(tb testing.TB, binary string) (*exec.Cmd, time.Duration) {
 func benchIdle(tb testing.TB, r *report) {
 	s := newScene(tb, nil)
 	link := newTap(tb, s.dovecot.Addr)
-	s.newPerson(tb, link.addr)
+	s.replace(tb, s.user, link.addr)
 	s.dovecot.Append(tb, mailUser, sourcetest.CaptureFolder, sourcetest.NewMail(0, time.Now()))
 	s.user.start()
 	s.signIn()
@@ -488,12 +562,15 @@ func (u usage) since(before usage) (switches, percent series) {
 	return series{float64(u.switches-before.switches) / seconds}, series{100 * (u.cpu - before.cpu).Seconds() / seconds}
 }
 
+// settled is how long the start is felt: connections that are kept for more work are closed by then.
+const settled = 65 * time.Second
+
 // watchIdle measures the agent beside a program that only sleeps, over the same time.
 func watchIdle(tb testing.TB, r *report, agent *user, binary string) {
 	cmd, _ := sleep(tb, binary)
 	defer quit(cmd)
 	bare := &user{t: tb, proc: cmd}
-	time.Sleep(10 * time.Second) // what the start left to do
+	time.Sleep(settled)
 	before, bareBefore := agent.usage(), bare.usage()
 	time.Sleep(*window)
 	switches, percent := agent.usage().since(before)

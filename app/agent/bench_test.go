@@ -136,7 +136,7 @@ const layout = "%-40s %-27s %-27s %-27s %-16s %s\n"
 func newReport(out io.Writer) *report {
 	r := &report{out: out}
 	fmt.Fprintf(out, "\n%d rounds, medians (and spread); %s\n\n", *rounds, machine())
-	if load := loadAverage(); load > 0.5 {
+	if load := loadAverage(); load > 1 {
 		r.note("the machine was at work before the start: load %.1f", load)
 	}
 	fmt.Fprintf(out, layout, "", "hawser", "raw limit", "rival", "goal", "")

@@ -52,29 +52,35 @@ func cpuTime(tb testing.TB, pid int) time.Duration {
 	return time.Duration(used.Nano())
 }
 
-// serverTime returns what the running Dovecot, our child, and all its processes have used so far.
+// serverTime returns what the running Dovecot and all its processes have used so far. They are the
+// process group that a child of ours leads.
 func serverTime() time.Duration {
 	const tick = time.Second / 100
+	self := strconv.Itoa(os.Getpid())
 	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
-	used, master := map[string]int64{}, ""
+	used, ours, dovecot := map[string]int64{}, map[string]bool{}, map[string]bool{}
 	for _, path := range stats {
 		raw, _ := os.ReadFile(path)
 		_, rest, _ := strings.Cut(string(raw), "(")
 		name, rest, _ := strings.Cut(rest, ") ")
 		f := strings.Fields(rest)
 		if len(f) < 15 {
-			continue
+			continue // gone meanwhile
 		}
 		parent, group := f[1], f[2]
-		if name == "dovecot" && parent == strconv.Itoa(os.Getpid()) {
-			master = group
-		}
+		ours[group] = ours[group] || parent == self
+		dovecot[group] = dovecot[group] || name == "dovecot"
 		for _, n := range f[11:15] { // own time, and that of children who are gone
 			ticks, _ := strconv.ParseInt(n, 10, 64)
 			used[group] += ticks
 		}
 	}
-	return time.Duration(used[master]) * tick
+	for group := range dovecot {
+		if dovecot[group] && ours[group] {
+			return time.Duration(used[group]) * tick
+		}
+	}
+	return 0
 }
 
 // syncRate returns how often a second 4 KiB can be made durable in dir.
