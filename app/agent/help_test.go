@@ -22,7 +22,7 @@ import (
 )
 
 // wanted are the pages there have to be.
-var wanted = []string{"configuration", "google-admin", "marking-mail", "microsoft-admin", "other-imap", "privacy", "salesforce-admin", "signing-in", "status"}
+var wanted = []string{"configuration", "google-admin", "hawserd", "marking-mail", "microsoft-admin", "other-imap", "privacy", "salesforce-admin", "signing-in", "status"}
 
 // forEverybody are the pages for people who know nothing of programs.
 var forEverybody = []string{"marking-mail", "privacy", "signing-in", "status"}

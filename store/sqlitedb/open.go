@@ -195,6 +195,13 @@ func (d *DB) Tx(ctx context.Context, op string, fn func(ctx context.Context, tx 
 	return Fault(op, err)
 }
 
+// Prepare compiles a statement of writing transactions once; inside Tx it is run with
+// tx.StmtContext. It waits for the running transaction. The statement lives until Close.
+func (d *DB) Prepare(ctx context.Context, query string) (*sql.Stmt, error) {
+	stmt, err := d.write.PrepareContext(ctx, query)
+	return stmt, Fault("prepare statement", err)
+}
+
 // TruncateWAL writes the WAL back into the file and empties it, so that deleted content is left
 // in neither. A reader at work postpones it silently.
 func (d *DB) TruncateWAL(ctx context.Context) error {

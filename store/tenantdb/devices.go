@@ -15,13 +15,28 @@ import (
 const deviceColumns = "d.id, d.usr, d.registration, d.key_hash, d.state, d.state_at, d.state_by, d.created, d.last_seen, " +
 	"d.agent_version, d.agent_os, d.agent_state, d.agent_fault, d.agent_policy, d.seen, d.captured, d.filtered, d.held, d.waiting, d.needs_you"
 
-func scanDevice(r rows) (d provision.Device, err error) {
-	var stateAt, created, lastSeen int64
-	rep, c := &d.Report, &d.Report.Counts
-	err = r.Scan(&d.ID, &d.User, &d.Registration, &d.KeyHash, &d.State, &stateAt, &d.StateBy, &created, &lastSeen,
-		&rep.Version, &rep.OS, &rep.State, &rep.Fault, &rep.PolicyVersion, &c.Seen, &c.Captured, &c.Filtered, &c.Held, &c.Waiting, &c.NeedsYou)
-	d.StateAt, d.Created, d.LastSeen = moment(stateAt), moment(created), moment(lastSeen)
-	return d, err
+// computer is where the columns of one row go.
+type computer struct {
+	d                          provision.Device
+	stateAt, created, lastSeen int64
+}
+
+func (c *computer) dest() []any {
+	d, rep, n := &c.d, &c.d.Report, &c.d.Report.Counts
+	return []any{&d.ID, &d.User, &d.Registration, &d.KeyHash, &d.State, &c.stateAt, &d.StateBy, &c.created, &c.lastSeen,
+		&rep.Version, &rep.OS, &rep.State, &rep.Fault, &rep.PolicyVersion, &n.Seen, &n.Captured, &n.Filtered, &n.Held, &n.Waiting, &n.NeedsYou}
+}
+
+func (c *computer) device() provision.Device {
+	d := c.d
+	d.StateAt, d.Created, d.LastSeen = moment(c.stateAt), moment(c.created), moment(c.lastSeen)
+	return d
+}
+
+func scanDevice(r rows) (provision.Device, error) {
+	var c computer
+	err := r.Scan(c.dest()...)
+	return c.device(), err
 }
 
 func reportArgs(r provision.Report) []any {
@@ -154,55 +169,12 @@ func (d *DB) Device(ctx context.Context, id reqsig.TenantID, device string) (now
 	return now, err
 }
 
-// saveReport keeps a report of a device in one of the given states. args are tenant, device, time and
-// report. It returns ErrNotFound when there is none.
-func saveReport(ctx context.Context, q querier, states string, args []any) error {
-	n, err := q.exec(ctx, `UPDATE device SET last_seen = $3, agent_version = $4, agent_os = $5, agent_state = $6, agent_fault = $7, agent_policy = $8,
-		seen = $9, captured = $10, filtered = $11, held = $12, waiting = $13, needs_you = $14
-		WHERE tenant = $1 AND id = $2 AND state IN (`+states+")", args...)
-	if err == nil && n == 0 {
-		return provision.ErrNotFound
-	}
-	return err
-}
-
-const standingQuery = "SELECT " + personColumns + `, coalesce((SELECT y.version FROM policy y WHERE y.tenant = p.tenant AND y.grp = p.grp),
-	(SELECT y.version FROM policy y WHERE y.tenant = p.tenant AND y.grp = ''), 0)
-	FROM person p WHERE p.tenant = $1 AND p.id = $2`
-
-// CheckIn implements [provision.Devices]. Check-ins at the same time share a commit.
-func (d *DB) CheckIn(ctx context.Context, id reqsig.TenantID, device string, r provision.Report, at time.Time) (s provision.Standing, err error) {
-	if id.IsZero() {
-		return s, provision.ErrNotFound
-	}
-	args := append([]any{id.String(), device, stamp(at)}, reportArgs(r)...)
-	err = d.hot.do(ctx, job{scope: scope{tenant: id.String()}, do: func(ctx context.Context, q querier) error {
-		err := saveReport(ctx, q, "'active', 'wiping'", args)
-		if err != nil {
-			return err
-		}
-		if s.Device, err = deviceWhere(ctx, q, id, "d.id = $2", device); err != nil {
-			return err
-		}
-		var p person
-		ok, err := one(ctx, q, append(p.dest(), &s.PolicyVersion), standingQuery, id.String(), s.Device.User)
-		if err != nil || !ok {
-			return orNotFound(err)
-		}
-		s.User, err = p.user()
-		return err
-	}})
-	if err != nil {
-		return provision.Standing{}, err
-	}
-	return s, nil
-}
-
 // FinishWipe implements [provision.Devices].
 func (d *DB) FinishWipe(ctx context.Context, id reqsig.TenantID, device string, r provision.Report, e provision.Event) error {
 	return d.change(ctx, "finish wipe", id, func(ctx context.Context, q querier) error {
-		if err := saveReport(ctx, q, "'wiping'", append([]any{id.String(), device, stamp(e.At)}, reportArgs(r)...)); err != nil {
-			return err
+		n, err := q.exec(ctx, reportText(1, "'wiping'"), append([]any{id.String(), device, stamp(e.At)}, reportArgs(r)...)...)
+		if err != nil || n == 0 {
+			return orNotFound(err)
 		}
 		return endDevice(ctx, q, id, provision.Device{ID: device, State: provision.DeviceWiped}, e)
 	})

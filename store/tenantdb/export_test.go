@@ -47,3 +47,33 @@ func step(left *int) {
 	}
 	*left--
 }
+
+// Fill gives a tenant n users with a device each, named u0 and d0 and so on.
+func (d *DB) Fill(ctx context.Context, tenant string, n int) error {
+	const counter = "WITH RECURSIVE c (i) AS (SELECT CAST($2 AS BIGINT) UNION ALL SELECT i + 1 FROM c WHERE i + 1 < $3) "
+	for from := 0; from < n; from += 20_000 {
+		err := d.b.write(ctx, "fill", job{scope: scope{tenant: tenant}, do: func(ctx context.Context, q querier) error {
+			for _, text := range []string{
+				counter + `INSERT INTO person SELECT CAST($1 AS TEXT), 'u' || i, '', '00D', '005' || i, 'u' || i || '@acme.example', '[]', 'active', 1, 'operator', 1, 1, 1, 1 FROM c`,
+				counter + `INSERT INTO api_key SELECT 'd' || i, CAST($1 AS TEXT), 'device', '', 'u' || i, CAST('a sealed secret that is as long as a real one, sixty bytes.' AS ` + d.blob() + `), 0, '', 1 FROM c`,
+				counter + `INSERT INTO device SELECT CAST($1 AS TEXT), 'd' || i, 'u' || i, 'a registration of its own ' || i, CAST('thirty-two bytes of a key hash..' AS ` + d.blob() + `), 'active', 1, 'code', 1, 0, '1.2.3', 'linux', '', '', 0, 0, 0, 0, 0, 0, 0 FROM c`,
+			} {
+				if _, err := q.exec(ctx, text, tenant, int64(from), int64(min(from+20_000, n))); err != nil {
+					return err
+				}
+			}
+			return nil
+		}})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *DB) blob() string {
+	if _, ok := d.b.(*lite); ok {
+		return "BLOB"
+	}
+	return "BYTEA"
+}

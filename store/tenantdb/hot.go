@@ -3,23 +3,12 @@ package tenantdb
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"hawser/auth/provision"
+	"hawser/auth/reqsig"
 )
-
-// runAll runs a batch in one transaction. A job that ends in an error has the whole batch undone,
-// and each is run on its own.
-func (d *DB) runAll(ctx context.Context, jobs []job) []error {
-	errs := make([]error, len(jobs))
-	if d.b.write(ctx, "check in", jobs...) == nil {
-		return errs
-	}
-	for i, j := range jobs {
-		errs[i] = d.b.write(ctx, "check in", j)
-	}
-	return errs
-}
 
 // found is a key that is looked for, and the answer.
 type found struct {
@@ -30,17 +19,26 @@ type found struct {
 
 const keyColumns = "k.id, k.tenant, k.role, k.grp, k.usr, k.sealed, k.not_after, k.spent_by, k.created"
 
-// findTexts holds one statement per size of a batch.
-var findTexts = func() (texts [maxBatch + 1]string) {
+// sized holds one statement per size of a batch, so that both drivers can keep them prepared.
+func sized(text func(n int) string) (texts [maxBatch + 1]string) {
 	for n := range texts {
-		var places []string
-		for i := range n {
-			places = append(places, fmt.Sprintf("$%d", i+1))
-		}
-		texts[n] = "SELECT " + keyColumns + " FROM api_key k JOIN tenant t ON t.id = k.tenant WHERE t.suspended = 0 AND k.id IN (" + strings.Join(places, ", ") + ")"
+		texts[n] = text(n)
 	}
 	return texts
-}()
+}
+
+// places are n parameters from the first on, "$2, $3, $4".
+func places(first, n int) string {
+	all := make([]string, n)
+	for i := range all {
+		all[i] = "$" + strconv.Itoa(first+i)
+	}
+	return strings.Join(all, ", ")
+}
+
+var findTexts = sized(func(n int) string {
+	return "SELECT " + keyColumns + " FROM api_key k JOIN tenant t ON t.id = k.tenant WHERE t.suspended = 0 AND k.id IN (" + places(1, n) + ")"
+})
 
 // Key implements [provision.Keys]. Calls at the same time share a statement.
 func (d *DB) Key(ctx context.Context, id string) (provision.Key, error) {
@@ -48,7 +46,7 @@ func (d *DB) Key(ctx context.Context, id string) (provision.Key, error) {
 		return provision.Key{}, provision.ErrNotFound
 	}
 	f := &found{id: id}
-	if err := d.lookup.do(ctx, f); err != nil {
+	if err := d.keys.do(ctx, f); err != nil {
 		return provision.Key{}, err
 	}
 	if !f.ok {
@@ -87,4 +85,54 @@ func scanKey(r rows) (provision.Key, error) {
 	}
 	k.NotAfter, k.CreatedAt = moment(notAfter), moment(created)
 	return k, nil
+}
+
+// wanted is a tenant that is looked for, and the answer.
+type wanted struct {
+	id string
+	t  provision.Tenant
+	ok bool
+}
+
+var tenantTexts = sized(func(n int) string {
+	return "SELECT " + tenantColumns + " FROM tenant WHERE id IN (" + places(1, n) + ")"
+})
+
+// Tenant implements [provision.Tenancy]. Calls at the same time share a statement.
+func (d *DB) Tenant(ctx context.Context, id reqsig.TenantID) (provision.Tenant, error) {
+	if id.IsZero() {
+		return provision.Tenant{}, provision.ErrNotFound
+	}
+	w := &wanted{id: id.String()}
+	err := d.tenants.do(ctx, w)
+	if err == nil && !w.ok {
+		err = provision.ErrNotFound
+	}
+	if err != nil {
+		return provision.Tenant{}, err
+	}
+	return w.t, nil
+}
+
+func (d *DB) tenantAll(ctx context.Context, batch []*wanted) []error {
+	args, at := []any{}, map[string]provision.Tenant{}
+	for _, w := range batch {
+		if _, ok := at[w.id]; !ok {
+			at[w.id] = provision.Tenant{}
+			args = append(args, w.id)
+		}
+	}
+	err := d.b.read(ctx, "read tenants", job{single: true, scope: scope{operator: true}, do: func(ctx context.Context, q querier) error {
+		return each(ctx, q, func(r rows) error {
+			t, err := scanTenant(r)
+			at[t.ID] = t
+			return err
+		}, tenantTexts[len(args)], args...)
+	}})
+	errs := make([]error, len(batch))
+	for i, w := range batch {
+		w.t, w.ok = at[w.id], at[w.id].ID != ""
+		errs[i] = err
+	}
+	return errs
 }

@@ -21,7 +21,7 @@ var tenantTables = []table{
 	{"tenant", "id, name, suspended, sites, mail, domains, policy_keys, created"},
 	{"admin", "tenant, org, usr, grp"},
 	{"api_key", "tenant, id, role, grp, usr, sealed, not_after, spent_by, created"},
-	{"person", "tenant, id, grp, org, usr, mailbox, aliases, state, state_at, state_by, bound, created, updated"},
+	{"person", "tenant, id, grp, org, usr, mailbox, aliases, state, state_at, state_by, bound, created, updated, live"},
 	{"device", "tenant, " + strings.ReplaceAll(deviceColumns, "d.", "")},
 	{"claim", "tenant, kind, hash, usr"},
 	{"policy", "tenant, grp, version, payload, signature, key_id"},

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
@@ -40,7 +39,7 @@ func (d *DB) Use(ctx context.Context, key reqsig.KeyRef, nonce string, expires t
 // replay, the rows are inserted one by one to learn which.
 func (d *DB) useAll(ctx context.Context, batch []use) []error {
 	err := d.b.write(ctx, "use nonces", job{do: func(ctx context.Context, q querier) error {
-		n, err := q.exec(ctx, insertNonces(len(batch)), nonceArgs(batch)...)
+		n, err := q.exec(ctx, insertTexts[len(batch)], nonceArgs(batch)...)
 		if err != nil {
 			return err
 		}
@@ -55,7 +54,7 @@ func (d *DB) useAll(ctx context.Context, batch []use) []error {
 	if errors.Is(err, errReplay) {
 		err = d.b.write(ctx, "use nonces", job{do: func(ctx context.Context, q querier) error {
 			for i := range batch {
-				n, err := q.exec(ctx, insertNonces(1), nonceArgs(batch[i:i+1])...)
+				n, err := q.exec(ctx, insertTexts[1], nonceArgs(batch[i:i+1])...)
 				if err != nil {
 					return err
 				}
@@ -73,19 +72,13 @@ func (d *DB) useAll(ctx context.Context, batch []use) []error {
 
 var errReplay = errors.New("a nonce of the batch was used before")
 
-// insertTexts holds one statement per size of a batch, so that both drivers prepare each once.
-var insertTexts = func() (texts [maxBatch + 1]string) {
-	for n := range texts {
-		var rows []string
-		for i := range n {
-			rows = append(rows, fmt.Sprintf("($%d, $%d)", 2*i+1, 2*i+2))
-		}
-		texts[n] = "INSERT INTO nonce (id, expires) VALUES " + strings.Join(rows, ", ") + " ON CONFLICT DO NOTHING"
+var insertTexts = sized(func(n int) string {
+	rows := make([]string, n)
+	for i := range rows {
+		rows[i] = "(" + places(2*i+1, 2) + ")"
 	}
-	return texts
-}()
-
-func insertNonces(n int) string { return insertTexts[n] }
+	return "INSERT INTO nonce (id, expires) VALUES " + strings.Join(rows, ", ") + " ON CONFLICT DO NOTHING"
+})
 
 func nonceArgs(batch []use) []any {
 	args := make([]any, 0, 2*len(batch))

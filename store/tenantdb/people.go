@@ -92,8 +92,8 @@ func same(a, b provision.User) bool {
 // unclaimed returns ErrConflict when another user of the tenant has the account or the mailbox.
 func unclaimed(ctx context.Context, q querier, id reqsig.TenantID, u provision.User) error {
 	var n int64
-	taken, err := one(ctx, q, []any{&n}, `SELECT 1 FROM person WHERE tenant = $1 AND org = $2 AND usr = $3 AND id <> $5 AND state <> 'deprovisioned'
-		UNION ALL SELECT 1 FROM person WHERE tenant = $1 AND mailbox = $4 AND id <> $5 AND state <> 'deprovisioned'`,
+	taken, err := one(ctx, q, []any{&n}, `SELECT 1 FROM person WHERE tenant = $1 AND org = $2 AND usr = $3 AND id <> $5 AND live = 1
+		UNION ALL SELECT 1 FROM person WHERE tenant = $1 AND mailbox = $4 AND id <> $5 AND live = 1`,
 		id.String(), u.Account.OrgID, u.Account.UserID, u.Mailbox, u.ID)
 	if err == nil && taken {
 		return provision.ErrConflict
@@ -106,10 +106,10 @@ func savePerson(ctx context.Context, q querier, id reqsig.TenantID, u provision.
 	if err != nil {
 		return err
 	}
-	_, err = q.exec(ctx, `INSERT INTO person (tenant, id, grp, org, usr, mailbox, aliases, state, state_at, state_by, bound, created, updated)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT (tenant, id) DO UPDATE SET
+	_, err = q.exec(ctx, `INSERT INTO person (tenant, id, grp, org, usr, mailbox, aliases, state, state_at, state_by, bound, created, updated, live)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, CASE WHEN $8 = 'deprovisioned' THEN NULL ELSE 1 END) ON CONFLICT (tenant, id) DO UPDATE SET
 		grp = excluded.grp, org = excluded.org, usr = excluded.usr, mailbox = excluded.mailbox, aliases = excluded.aliases,
-		state = excluded.state, state_at = excluded.state_at, state_by = excluded.state_by, bound = excluded.bound, updated = excluded.updated`,
+		state = excluded.state, state_at = excluded.state_at, state_by = excluded.state_by, bound = excluded.bound, updated = excluded.updated, live = excluded.live`,
 		id.String(), u.ID, u.Group, u.Account.OrgID, u.Account.UserID, u.Mailbox, aliases, string(u.State), stamp(u.StateAt), u.StateBy,
 		flag(u.Bound), stamp(u.Created), stamp(u.Updated))
 	return err
@@ -127,7 +127,7 @@ func (d *DB) User(ctx context.Context, id reqsig.TenantID, user string) (u provi
 // UserByAccount implements [provision.Users].
 func (d *DB) UserByAccount(ctx context.Context, id reqsig.TenantID, a provision.Account) (u provision.User, err error) {
 	err = d.look(ctx, "read user", id, func(ctx context.Context, q querier) (err error) {
-		u, err = userWhere(ctx, q, "p.tenant = $1 AND p.org = $2 AND p.usr = $3 AND p.state <> 'deprovisioned'", id.String(), a.OrgID, a.UserID)
+		u, err = userWhere(ctx, q, "p.tenant = $1 AND p.org = $2 AND p.usr = $3 AND p.live = 1", id.String(), a.OrgID, a.UserID)
 		return err
 	})
 	return u, err

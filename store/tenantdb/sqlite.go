@@ -6,6 +6,8 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"strings"
+	"sync"
 
 	"hawser/store/sqlitedb"
 )
@@ -16,6 +18,8 @@ var migrations embed.FS
 // lite is the embedded database: one file, one writer.
 type lite struct {
 	db *sqlitedb.DB
+	// Compiled statements, by text: compiling takes longer than running.
+	writing, reading statements
 }
 
 func openLite(ctx context.Context, path string) (*lite, error) {
@@ -27,36 +31,48 @@ func openLite(ctx context.Context, path string) (*lite, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &lite{db: db}, nil
+	return &lite{db: db, writing: statements{compile: db.Prepare}, reading: statements{compile: db.Read().PrepareContext}}, nil
 }
 
 func (l *lite) write(ctx context.Context, op string, jobs ...job) error {
 	var own error
+	q := liteQuerier{from: &l.writing}
 	err := l.db.Tx(ctx, op, func(ctx context.Context, tx *sql.Tx) error {
+		q.on, q.bind = tx, tx.StmtContext
 		for _, j := range jobs {
-			if own = j.do(ctx, liteQuerier{tx}); own != nil {
+			if own = j.do(ctx, &q); own != nil {
 				return own
 			}
 		}
 		return nil
 	})
+	if err == nil {
+		err = l.writing.learn(ctx, q.unknown)
+	}
 	return told(op, own, err)
 }
 
 func (l *lite) read(ctx context.Context, op string, j job) error {
 	// The driver starts a goroutine for every statement whose context can end.
 	ctx = context.WithoutCancel(ctx)
-	if j.single {
-		own := j.do(ctx, liteQuerier{l.db.Read()})
-		return told(op, own, own)
-	}
-	tx, err := l.db.Read().BeginTx(ctx, nil)
-	if err != nil {
-		return sqlitedb.Fault(op, err)
-	}
-	defer func() { _ = tx.Rollback() }() // nothing was changed
-	own := j.do(ctx, liteQuerier{tx})
+	own := l.readIn(ctx, j)
 	return told(op, own, own)
+}
+
+func (l *lite) readIn(ctx context.Context, j job) (err error) {
+	q := liteQuerier{from: &l.reading, on: l.db.Read()}
+	if !j.single {
+		tx, err := l.db.Read().BeginTx(ctx, nil)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = tx.Rollback() }() // nothing was changed
+		q.on, q.bind = tx, tx.StmtContext
+	}
+	if err := j.do(ctx, &q); err != nil {
+		return err
+	}
+	return l.reading.learn(ctx, q.unknown)
 }
 
 // told lets the answers of a store through and makes a fault of everything else.
@@ -82,18 +98,85 @@ type sqlRunner interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }
 
-type liteQuerier struct{ on sqlRunner }
+// statements are compiled ones. All texts are this program's own, so there is an end to them.
+type statements struct {
+	compile func(ctx context.Context, query string) (*sql.Stmt, error)
 
-func (q liteQuerier) exec(ctx context.Context, query string, args ...any) (int64, error) {
-	res, err := q.on.ExecContext(ctx, query, args...)
+	mu  sync.RWMutex
+	all map[string]*sql.Stmt
+}
+
+func (s *statements) get(query string) *sql.Stmt {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.all[query]
+}
+
+// learn compiles what was not known. It may not be called inside a transaction, whose connection
+// it would wait for.
+func (s *statements) learn(ctx context.Context, queries []string) error {
+	for _, query := range queries {
+		if s.get(query) != nil {
+			continue
+		}
+		stmt, err := s.compile(context.WithoutCancel(ctx), numbered(query))
+		if err != nil {
+			return err
+		}
+		s.mu.Lock()
+		if s.all == nil {
+			s.all = map[string]*sql.Stmt{}
+		}
+		s.all[query] = stmt
+		s.mu.Unlock()
+	}
+	return nil
+}
+
+// numbered writes parameters in the way that SQLite takes for numbers: it looks $1 up as a name,
+// among all names.
+func numbered(query string) string { return strings.ReplaceAll(query, "$", "?") }
+
+type liteQuerier struct {
+	on      sqlRunner
+	from    *statements
+	bind    func(context.Context, *sql.Stmt) *sql.Stmt // nil outside transactions
+	unknown []string
+}
+
+// compiled returns the statement for a query, or nil when it has to be run as a text this time.
+func (q *liteQuerier) compiled(ctx context.Context, query string) *sql.Stmt {
+	stmt := q.from.get(query)
+	switch {
+	case stmt == nil:
+		q.unknown = append(q.unknown, query)
+	case q.bind != nil:
+		return q.bind(ctx, stmt)
+	}
+	return stmt
+}
+
+func (q *liteQuerier) exec(ctx context.Context, query string, args ...any) (n int64, err error) {
+	var res sql.Result
+	if stmt := q.compiled(ctx, query); stmt != nil {
+		res, err = stmt.ExecContext(ctx, args...)
+	} else {
+		res, err = q.on.ExecContext(ctx, numbered(query), args...)
+	}
 	if err != nil {
 		return 0, err
 	}
 	return res.RowsAffected()
 }
 
-func (q liteQuerier) query(ctx context.Context, query string, args ...any) (rows, error) {
-	r, err := q.on.QueryContext(ctx, query, args...)
+func (q *liteQuerier) query(ctx context.Context, query string, args ...any) (rows, error) {
+	var r *sql.Rows
+	var err error
+	if stmt := q.compiled(ctx, query); stmt != nil {
+		r, err = stmt.QueryContext(ctx, args...)
+	} else {
+		r, err = q.on.QueryContext(ctx, numbered(query), args...)
+	}
 	if err != nil {
 		return nil, err
 	}

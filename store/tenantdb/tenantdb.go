@@ -27,11 +27,12 @@ import (
 
 // DB is an open database.
 type DB struct {
-	b      backend
-	id     []byte
-	nonces group[use]
-	lookup group[*found]
-	hot    group[job]
+	b       backend
+	id      []byte
+	nonces  group[use]
+	keys    group[*found]
+	tenants group[*wanted]
+	reports group[*checkIn]
 }
 
 var _ provision.Store = (*DB)(nil)
@@ -77,8 +78,9 @@ func open(ctx context.Context, where string) (*DB, error) {
 	}
 	d := &DB{b: b}
 	d.nonces = group[use]{commit: d.useAll, lanes: b.lanes()}
-	d.lookup = group[*found]{commit: d.findAll, lanes: b.lanes()}
-	d.hot = group[job]{commit: d.runAll, lanes: b.lanes()}
+	d.keys = group[*found]{commit: d.findAll, lanes: b.lanes()}
+	d.tenants = group[*wanted]{commit: d.tenantAll, lanes: b.lanes()}
+	d.reports = group[*checkIn]{commit: d.checkInAll, lanes: 1} // two at once could wait for each other's rows
 	fresh := make([]byte, 16)
 	_, _ = rand.Read(fresh) // crypto/rand.Read never returns an error
 	if d.id, err = d.SetMark(ctx, "id", fresh); err != nil {

@@ -69,23 +69,6 @@ func (d *DB) Tenants(ctx context.Context) (all []provision.Tenant, err error) {
 	return all, err
 }
 
-// Tenant implements [provision.Tenancy].
-func (d *DB) Tenant(ctx context.Context, id reqsig.TenantID) (t provision.Tenant, err error) {
-	err = d.look(ctx, "read tenant", id, func(ctx context.Context, q querier) error {
-		found := false
-		err := each(ctx, q, func(r rows) (err error) {
-			found = true
-			t, err = scanTenant(r)
-			return err
-		}, "SELECT "+tenantColumns+" FROM tenant WHERE id = $1", id.String())
-		if err != nil || !found {
-			return orNotFound(err)
-		}
-		return nil
-	})
-	return t, err
-}
-
 // SetTenant implements [provision.Tenancy].
 func (d *DB) SetTenant(ctx context.Context, id reqsig.TenantID, t provision.Tenant, e provision.Event) error {
 	args, err := tenantArgs(t)

@@ -12,6 +12,7 @@ need gnome-keyring-daemon gnome-keyring
 need dbus-run-session    dbus
 need chromium            chromium
 need npm                 npm
+ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing+=(postgresql)
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 if ! command -v apt-get >/dev/null; then

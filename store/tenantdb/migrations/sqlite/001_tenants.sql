@@ -41,9 +41,10 @@ CREATE TABLE api_key (
 	spent_by  TEXT    NOT NULL,
 	created   INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX api_key_tenant ON api_key (tenant, created) WHERE role IN ('tenant', 'deployment');
-CREATE INDEX api_key_code ON api_key (tenant, usr) WHERE role = 'code';
+CREATE INDEX api_key_role ON api_key (tenant, role, usr);
 
+-- live is 1, or NULL for deprovisioned people: only living ones hold account and mailbox, as NULLs differ
+-- from each other. (A partial index would say the same, and have SQLite plan every statement anew.)
 CREATE TABLE person (
 	tenant   TEXT    NOT NULL REFERENCES tenant (id),
 	id       TEXT    NOT NULL,
@@ -58,10 +59,11 @@ CREATE TABLE person (
 	bound    INTEGER NOT NULL,
 	created  INTEGER NOT NULL,
 	updated  INTEGER NOT NULL,
+	live     INTEGER,
 	PRIMARY KEY (tenant, id)
 ) STRICT, WITHOUT ROWID;
-CREATE UNIQUE INDEX person_account ON person (tenant, org, usr) WHERE state <> 'deprovisioned';
-CREATE UNIQUE INDEX person_mailbox ON person (tenant, mailbox) WHERE state <> 'deprovisioned';
+CREATE UNIQUE INDEX person_account ON person (tenant, org, usr, live);
+CREATE UNIQUE INDEX person_mailbox ON person (tenant, mailbox, live);
 
 CREATE TABLE device (
 	tenant        TEXT    NOT NULL,

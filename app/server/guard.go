@@ -1,0 +1,187 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"hawser/auth/provision"
+	"hawser/auth/reqsig"
+)
+
+// Limits of what is in work at the same time. What waits longer than a second is sent away with a
+// moment to come back at, spread out, so that a hundred thousand agents which lost their server
+// do not come back together again.
+const (
+	maxInWork   = 256
+	maxWait     = time.Second
+	comeBackMin = 5
+	comeBackMax = 120 // seconds
+)
+
+// guard stands before the protocol: it counts, limits, and sends away what is too much.
+type guard struct {
+	next    http.Handler
+	metrics *metrics
+	proxies []netip.Prefix
+	now     func() time.Time
+
+	inWork  chan struct{}
+	keys    *limiter // small keys: a device's, a code's
+	tenants *limiter // the keys of servers and installers
+	refused *limiter // by address
+	known   familiar
+}
+
+func newGuard(next http.Handler, m *metrics, proxies []netip.Prefix, now func() time.Time) *guard {
+	g := &guard{
+		next: next, metrics: m, proxies: proxies, now: now, inWork: make(chan struct{}, maxInWork),
+		keys:    newLimiter(deviceRate, deviceBurst, maxTracked),
+		tenants: newLimiter(tenantRate, tenantBurst, maxTracked),
+		refused: newLimiter(refusedRate, refusedBurst, maxTracked),
+		known:   familiar{seen: map[string]time.Time{}},
+	}
+	m.gauge("hawserd_requests_in_work", func() float64 { return float64(len(g.inWork)) })
+	return g
+}
+
+// visit is what the guard learns of a request while it is served.
+type visit struct {
+	addr   string
+	proven bool // the signature was right
+}
+
+type visitKey struct{}
+
+// ServeHTTP implements [http.Handler].
+func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	start := g.now()
+	v := &visit{addr: clientAddr(r.RemoteAddr, r.Header.Values("X-Forwarded-For"), g.proxies)}
+	out := &recorder{ResponseWriter: w, status: http.StatusOK}
+	defer func() { g.metrics.request(routeOf(r), out.status, g.now().Sub(start)) }()
+
+	claimed := claimedKey(r)
+	if l, name := g.bucket(claimed, v.addr); l.empty(name, start) {
+		g.sendAway(out, "key", http.StatusTooManyRequests, 1)
+		return
+	}
+	if g.refused.empty(v.addr, start) && !g.known.has(v.addr, claimed, start) {
+		g.sendAway(out, "address", http.StatusTooManyRequests, 5)
+		return
+	}
+	if !g.enter(r.Context()) {
+		g.sendAway(out, "load", http.StatusServiceUnavailable, comeBackMin+rand.IntN(comeBackMax-comeBackMin))
+		return
+	}
+	defer func() { <-g.inWork }()
+	g.next.ServeHTTP(out, r.WithContext(context.WithValue(r.Context(), visitKey{}, v)))
+	if !v.proven && (out.status == http.StatusUnauthorized || out.status == http.StatusBadRequest) {
+		g.refused.take(v.addr, start)
+		g.metrics.event("refused", strconv.Itoa(out.status))
+	}
+}
+
+func (g *guard) enter(ctx context.Context) bool {
+	select {
+	case g.inWork <- struct{}{}:
+		return true
+	default:
+	}
+	wait := time.NewTimer(maxWait)
+	defer wait.Stop()
+	select {
+	case g.inWork <- struct{}{}:
+		return true
+	case <-wait.C:
+	case <-ctx.Done():
+	}
+	return false
+}
+
+// sendAway answers without having looked at the signature.
+func (g *guard) sendAway(w http.ResponseWriter, kind string, status, seconds int) {
+	g.metrics.event("sent_away", kind)
+	w.Header().Set("Date", g.now().UTC().Format(http.TimeFormat))
+	w.Header().Set("Retry-After", strconv.Itoa(seconds))
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	fmt.Fprintf(w, `{"status":%d,"code":"too-many-requests","title":"Come back later."}`, status)
+}
+
+// bucket returns where a key is counted. Many computers share a deployment key, and any of them may
+// have fallen into wrong hands, so that key is counted by address.
+func (g *guard) bucket(id, addr string) (*limiter, string) {
+	switch {
+	case strings.HasPrefix(id, "t_"):
+		return g.tenants, id
+	case strings.HasPrefix(id, "p_"):
+		return g.tenants, id + " " + addr
+	default:
+		return g.keys, id
+	}
+}
+
+// claimedKey is the key id that a request names, believed by nobody: it is held only against what
+// the key itself has used up.
+func claimedKey(r *http.Request) string {
+	_, after, _ := strings.Cut(r.Header.Get("Signature-Input"), `keyid="`)
+	id, _, _ := strings.Cut(after, `"`)
+	if len(id) > reqsig.MaxKeyID {
+		return ""
+	}
+	return id
+}
+
+// countedStore tells the guard of requests whose signature was right: the nonce is used next.
+type countedStore struct {
+	provision.Store
+	guard *guard
+}
+
+// Use implements [reqsig.NonceStore].
+func (s countedStore) Use(ctx context.Context, key reqsig.KeyRef, nonce string, expires time.Time) (bool, error) {
+	if v, ok := ctx.Value(visitKey{}).(*visit); ok {
+		now := s.guard.now()
+		v.proven = true
+		l, name := s.guard.bucket(key.ID, v.addr)
+		l.take(name, now)
+		s.guard.known.add(v.addr, key.ID, now)
+	}
+	first, err := s.Store.Use(ctx, key, nonce, expires)
+	if err == nil && !first {
+		s.guard.metrics.event("replayed", "nonce")
+	}
+	return first, err
+}
+
+// recorder remembers the status of an answer.
+type recorder struct {
+	http.ResponseWriter
+	status int
+}
+
+// WriteHeader implements [http.ResponseWriter].
+func (r *recorder) WriteHeader(status int) {
+	r.status = status
+	r.ResponseWriter.WriteHeader(status)
+}
+
+// routeOf names a request's route with words of ours, so that nobody fills the metrics with names.
+func routeOf(r *http.Request) string {
+	parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
+	if len(parts) > 2 && parts[1] == "users" {
+		parts[2] = "{id}"
+	}
+	switch name := "/" + strings.Join(parts, "/"); name {
+	case "/v1/users", "/v1/users/{id}", "/v1/users/{id}/suspend", "/v1/users/{id}/resume", "/v1/users/{id}/deprovision",
+		"/v1/users/{id}/code", "/v1/counts", "/v1/policy", "/v1/register", "/v1/checkin", "/v1/wiped", "/v1/leave", "/v1/openapi.json":
+		return name
+	}
+	return "other"
+}
