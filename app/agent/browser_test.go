@@ -2,6 +2,7 @@ package agent_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/go-rod/rod"
 	"github.com/go-rod/rod/lib/launcher"
+	"github.com/go-rod/rod/lib/proto"
 
 	"hawser/app/control"
 	"hawser/sync/fault"
@@ -27,7 +29,8 @@ func chromium(t testing.TB) *rod.Browser {
 		t.Fatal(err)
 	}
 	l := launcher.New().Bin(bin).NoSandbox(true).Headless(true).Leakless(false).UserDataDir(shortDir(t)).
-		Set("disable-gpu").Set("no-first-run").Set("disable-background-networking").Set("disable-component-update").Set("disable-sync")
+		Set("disable-gpu").Set("no-first-run").Set("disable-background-networking").Set("disable-component-update").Set("disable-sync").
+		Append("disable-features", "BackForwardCache") // a frozen page that the test still asks never answers
 	address, err := l.Launch()
 	if err != nil {
 		t.Fatalf("start chromium: %v", err)
@@ -52,7 +55,7 @@ type person struct {
 	password string
 	answer   string // the button of the consent page
 
-	title, text, address string // of the page where it ended
+	title, text, address string // of the page where it ended; the address with the page's referrer
 }
 
 // visit waits for the agent to open its browser, compares the address with the one that the
@@ -65,20 +68,47 @@ func (p *person) visit(ctx context.Context, shown string) error {
 	if opened != shown {
 		p.scene.t.Errorf("the browser was opened at %s, the command line shows %s", opened, shown)
 	}
-	return rod.Try(func() {
-		page := p.browser.Context(ctx).Timeout(40 * time.Second).MustPage(opened)
-		defer page.MustClose()
-		page.MustElement("#username").MustSelectAllText().MustInput(p.user)
-		page.MustElement("#password").MustInput(p.password)
-		page.MustElement("#login").MustClick()
-		page.MustElement(p.answer).MustClick()
-		p.text = page.MustElement("h1 + #text").MustText()
-		p.title = page.MustElement("h1").MustText()
-		p.address = page.MustEval("() => location.href").Str()
-		if n := page.MustEval("() => history.state === null && document.referrer.includes('code=') ? 1 : 0").Int(); n != 0 {
-			p.scene.t.Error("the page's referrer holds the code")
+	page, err := p.browser.Context(ctx).Page(proto.TargetCreateTarget{URL: opened})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = page.Close() }()
+	for _, step := range []struct {
+		selector string
+		do       func(*rod.Element) error
+	}{
+		{"#username", func(e *rod.Element) error { return errors.Join(e.SelectAllText(), e.Input(p.user)) }},
+		{"#password", func(e *rod.Element) error { return e.Input(p.password) }},
+		{"#login", press},
+		{p.answer, press},
+		{"h1 + #text", func(e *rod.Element) (err error) { p.text, err = e.Text(); return err }},
+		{"h1", func(e *rod.Element) (err error) { p.title, err = e.Text(); return err }},
+	} {
+		e, err := find(ctx, page, step.selector)
+		if err == nil {
+			err = step.do(e)
 		}
-	})
+		if err != nil {
+			return fmt.Errorf("%s: %w", step.selector, err)
+		}
+	}
+	where, err := page.Eval("() => location.href + ' ' + document.referrer")
+	if err != nil {
+		return err
+	}
+	p.address = where.Value.Str()
+	return nil
+}
+
+func press(e *rod.Element) error { return e.Click(proto.InputMouseButtonLeft, 1) }
+
+// find waits for an element.
+func find(ctx context.Context, page *rod.Page, selector string) (*rod.Element, error) {
+	e, err := page.Context(ctx).Timeout(30 * time.Second).Element(selector)
+	if err != nil {
+		return nil, err
+	}
+	return e.CancelTimeout(), nil
 }
 
 // record returns the address that the agent gave to BROWSER.
