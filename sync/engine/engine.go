@@ -39,6 +39,8 @@ type Event struct {
 	Fault    fault.Code // "" when the last round worked
 	Until    time.Time  // when a fault of class Retry is tried again
 	Success  time.Time  // when the mailbox was last read through; zero when it was not
+	// NoFolder says, beside Success, that the capture folder does not exist: other marks count.
+	NoFolder bool
 }
 
 // Engine captures what is marked in one mailbox.
@@ -46,6 +48,8 @@ type Engine struct {
 	cfg  Config
 	wake chan struct{} // one-slot: something to do
 	todo *todo
+
+	noFolder bool // of the loop alone
 }
 
 // New checks cfg and returns an Engine that is not running yet.
@@ -136,18 +140,36 @@ func (e *Engine) round(ctx context.Context, tries int) (time.Time, error) {
 		return time.Time{}, ctx.Err()
 	}
 	if err == nil {
-		e.cfg.Changed(Event{Success: e.cfg.Now()})
+		e.cfg.Changed(Event{Success: e.cfg.Now(), NoFolder: e.noFolder})
 		return time.Time{}, nil
 	}
 	f := fault.Of(err)
-	if f.Code.Class() != fault.Retry {
+	if !Passes(f.Code) {
 		e.cfg.Changed(Event{Fault: f.Code})
 		return time.Time{}, err
 	}
-	until := e.cfg.Now().Add(Backoff(tries, f.After, e.cfg.Jitter()))
+	wait := Backoff(tries, f.After, e.cfg.Jitter())
+	if f.Code.Class() != fault.Retry {
+		wait = min(wait, localWait)
+	}
+	until := e.cfg.Now().Add(wait)
 	e.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "capture postponed", slog.String("code", string(f.Code)), slog.Any("err", err), slog.Time("until", until))
 	e.cfg.Changed(Event{Fault: f.Code, Until: until})
 	return until, nil
+}
+
+// localWait is the longest pause after a fault of this computer: a full disk is soon noticed to have
+// room again.
+const localWait = 30 * time.Second
+
+// Passes reports whether a fault may go away unannounced, so that it is tried again although a
+// person is told: also one of this computer, or of the way to the server.
+func Passes(c fault.Code) bool {
+	switch c {
+	case fault.DiskFull, fault.KeyStoreLocked, fault.CertificateWrong:
+		return true
+	}
+	return c.Class() == fault.Retry
 }
 
 // Backoff returns how long to wait after a number of failed tries: 2 s doubling to 5 min, with

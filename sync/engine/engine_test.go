@@ -83,6 +83,12 @@ func (b *box) Scan(ctx context.Context, req ScanRequest, sink Sink) error {
 		next = 1
 	}
 	for _, m := range f.mails {
+		if m.problem != nil && m.raw == "" {
+			if err := sink.Mail(ctx, capture.Item{Ref: capture.Ref{Folder: req.Cursor.Folder, Validity: f.validity, UID: m.uid}}, m.problem); err != nil {
+				return err
+			}
+			continue
+		}
 		if m.uid < next && req.Keyword == "" || req.Keyword != "" && !m.marked {
 			continue
 		}
@@ -286,6 +292,10 @@ func TestUnreadableMailIsHeldAndTheNextOneFlows(t *testing.T) {
 	src.put("Salesforce", mailWith("<2@x>", "gone"), false)
 	src.folders["Salesforce"].mails[1].problem = fault.New(fault.MailGone, "fetch", nil)
 	src.put("Salesforce", mailWith("<3@x>", "fine"), false)
+	for i := 3; i < 5; i++ { // of these not even a header came
+		src.put("Salesforce", "", false)
+		src.folders["Salesforce"].mails[i].problem = fault.New(fault.MailUnreadable, "fetch", nil)
+	}
 	e := newEngine(t, src, led, nil)
 	e.todo.all()
 	if err := e.work(t.Context()); err != nil {
@@ -295,7 +305,7 @@ func TestUnreadableMailIsHeldAndTheNextOneFlows(t *testing.T) {
 	for _, row := range led.rows {
 		verdicts[row.Verdict]++
 	}
-	if verdicts[Hold] != 1 || verdicts[Queue] != 1 || len(led.rows) != 2 {
+	if verdicts[Hold] != 3 || verdicts[Queue] != 1 || len(led.rows) != 4 {
 		t.Errorf("verdicts %v", verdicts)
 	}
 }
@@ -347,6 +357,58 @@ func TestFaultsThatPassAreWaitedFor(t *testing.T) {
 	})
 }
 
+func TestAFullDiskIsTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src, led := newBox(), newBook()
+		src.put("Salesforce", mailWith("<1@x>", "a"), false)
+		led.fail = fault.New(fault.DiskFull, "admit", nil)
+		told := make(chan Event, 100)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- newEngine(t, src, led, func(e Event) { told <- e }).Run(ctx) }()
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		led.mu.Lock()
+		led.fail = nil
+		led.mu.Unlock()
+		time.Sleep(localWait)
+		synctest.Wait()
+		cancel()
+		if err := <-done; err != nil || len(led.rows) != 1 {
+			t.Errorf("with room again: %v, %d rows", err, len(led.rows))
+		}
+		<-told
+		if e := <-told; e.Fault != fault.DiskFull || e.Until.IsZero() {
+			t.Errorf("told %+v", e)
+		}
+	})
+}
+
+func TestAMissingFolderIsToldAndOtherMarksCount(t *testing.T) {
+	t.Parallel()
+	src, led := newBox(), newBook()
+	delete(src.folders, "Salesforce")
+	src.put(inbox, mailWith("<1@x>", "a"), true)
+	var last Event
+	e := newEngine(t, src, led, func(ev Event) { last = ev })
+	round := func() {
+		t.Helper()
+		e.todo.all()
+		if _, err := e.round(t.Context(), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	round()
+	if !last.NoFolder || len(led.rows) != 1 {
+		t.Errorf("without the folder: %+v, %d rows", last, len(led.rows))
+	}
+	src.folders["Salesforce"] = &boxFolder{validity: 1}
+	round()
+	if last.NoFolder {
+		t.Error("the folder is there and still told to be missing")
+	}
+}
+
 func TestAFaultThatNeedsAPersonEndsTheRun(t *testing.T) {
 	t.Parallel()
 	src := newBox()
@@ -360,12 +422,17 @@ func TestFetchByHand(t *testing.T) {
 	t.Parallel()
 	src, led := newBox(), newBook()
 	src.put(inbox, mailWith("<1@x>", "picked"), false)
+	woken := 0
 	e := newEngine(t, src, led, nil)
+	e.cfg.Wake = func() { woken++ }
 	refs := []capture.Ref{{Folder: inbox, Validity: 1, UID: 1}}
 	first, err := e.Fetch(t.Context(), refs)
 	second, err2 := e.Fetch(t.Context(), refs)
 	if errors.Join(err, err2) != nil || first.Queued != 1 || second.Already != 1 || second.Queued != 0 {
 		t.Errorf("first %+v, second %+v, %v %v", first, second, err, err2)
+	}
+	if woken < 2 {
+		t.Error("a mail that was known and is queued again may wait for ever")
 	}
 	for _, row := range led.rows {
 		if row.Mark != capture.MarkHand {

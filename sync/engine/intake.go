@@ -3,6 +3,7 @@ package engine
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -46,6 +47,7 @@ type pending struct {
 	head    capture.Header
 	content Staged
 	problem fault.Code
+	blank   bool // not even a header block came
 }
 
 // Wanted asks the ledger which of the heads it has seen. A mail without a Message-ID has to be
@@ -85,7 +87,7 @@ func (in *intake) Wanted(ctx context.Context, heads []capture.Item) ([]bool, err
 
 // Mail stages the raw mail and remembers it until the next commit.
 func (in *intake) Mail(ctx context.Context, item capture.Item, problem error) error {
-	p := pending{item: item}
+	p := pending{item: item, blank: item.Raw == nil}
 	if problem != nil {
 		p.problem = fault.Of(problem).Code
 		if p.problem == fault.MailGone {
@@ -203,8 +205,11 @@ func (in *intake) newMail(p pending) NewMail {
 	}
 	if p.head.MessageID == "" {
 		digest := m.Fingerprint
-		if p.content != nil {
+		switch {
+		case p.content != nil:
 			digest = p.content.SHA256()
+		case p.blank: // nothing but its place tells it from the next one
+			digest = sha256.Sum256(fmt.Appendf(nil, "%d %d %d %s", m.Ref.Validity, m.Ref.UID, m.Size, m.Ref.Folder))
 		}
 		m.Key = capture.DigestKey(in.cfg.Account, "", digest)
 	}

@@ -93,8 +93,15 @@ func (e *Engine) work(ctx context.Context) error {
 		return err
 	}
 	scans := plan(folders, e.cfg.Folder)
+	if every {
+		e.noFolder = true
+	}
 	for i, s := range scans {
-		if err := e.scan(ctx, s); err != nil && !fault.Is(err, fault.FolderMissing) {
+		err := e.scan(ctx, s)
+		if strings.EqualFold(s.folder, e.cfg.Folder) {
+			e.noFolder = fault.Is(err, fault.FolderMissing)
+		}
+		if err != nil && !fault.Is(err, fault.FolderMissing) {
 			for _, rest := range scans[i:] {
 				e.todo.add(rest.folder)
 			}
@@ -141,5 +148,7 @@ func (e *Engine) Fetch(ctx context.Context, refs []capture.Ref) (Report, error) 
 	if err := e.cfg.Source.Fetch(ctx, refs, in); err != nil {
 		return in.report, errors.Join(fmt.Errorf("fetch by hand: %w", err), in.abandon(context.WithoutCancel(ctx)))
 	}
-	return in.report, in.Reached(ctx, capture.Cursor{})
+	err := in.Reached(ctx, capture.Cursor{})
+	e.cfg.Wake() // a mail that was held or left out is known, and yet queued now
+	return in.report, err
 }
