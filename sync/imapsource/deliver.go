@@ -278,6 +278,9 @@ func (r *reader) slice(ctx context.Context, m *part, offset int64, a *arena) ([]
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
+		if busy := busy(err); busy != nil {
+			return nil, busy
+		}
 		if why = err; isLost(err) {
 			continue
 		}

@@ -119,8 +119,15 @@ func isBusy(e *imap.Error) bool {
 	if e.Type == imap.StatusResponseTypeBye {
 		return true
 	}
-	text := strings.ToLower(e.Text)
-	for _, sign := range []string{"not connected", "too many", "try again", "temporar", "unavailable", "throttl", "server busy", "overload"} {
+	return soundsBusy(e.Text)
+}
+
+// soundsBusy reports whether the server's words are about the moment.
+func soundsBusy(text string) bool {
+	text = strings.ToLower(text)
+	for _, sign := range []string{
+		"not connected", "too many", "try again", "temporar", "unavailable", "throttl", "server busy", "overload", "shutting down",
+	} {
 		if strings.Contains(text, sign) {
 			return true
 		}

@@ -463,6 +463,30 @@ func TestHostileAnswers(t *testing.T) {
 	}
 }
 
+// TestGoodbyeOfABusyServerIsNoMailsFault: a server that hangs up because it is busy says nothing
+// about the only mail there is.
+func TestGoodbyeOfABusyServerIsNoMailsFault(t *testing.T) {
+	t.Parallel()
+	for _, size := range []int{1000, 3 << 20} {
+		s := newScript(t, 0)
+		s.mails[1] = string(sized(1, size))
+		s.answer = func(c *talk, _, command string) bool {
+			if strings.Contains(command, "BODY") {
+				c.say("* BYE [UNAVAILABLE] Too many connections")
+				c.hangUp()
+			}
+			return strings.Contains(command, "BODY")
+		}
+		s.start()
+		r := &recorder{t: t}
+		err := s.source().Scan(t.Context(), imapsource.ScanRequest{Cursor: capture.Cursor{Folder: "INBOX"}}, r)
+		wantCode(t, err, fault.MailBusy)
+		if len(r.cur) != 0 {
+			t.Errorf("%d bytes: the cursor passed the mail: %v", size, r.cur)
+		}
+	}
+}
+
 // TestSystematicFaultKeepsTheMails: when no mail can be read, the server is broken, not the mails.
 func TestSystematicFaultKeepsTheMails(t *testing.T) {
 	t.Parallel()

@@ -150,6 +150,21 @@ func refusal(err error) error {
 	return nil
 }
 
+// busy returns the fault of a server that would have refused, or hung up on, any mail at this
+// moment; nil when it may be about the one that was asked for.
+func busy(err error) error {
+	if !isLost(err) {
+		if err = refusal(err); fault.Is(err, fault.MailBusy) {
+			return err
+		}
+		return nil
+	}
+	if f := fault.Of(err); f.Code == fault.MailBusy && soundsBusy(f.Detail) {
+		return f
+	}
+	return nil
+}
+
 // isolate reads uids, among which one broke the connection. Servers answer in ascending order,
 // so the first one without an answer is the suspect; where that is wrong, halving finds it.
 func (r *reader) isolate(ctx context.Context, uids []imap.UID, ask request, got parts) error {
@@ -219,10 +234,8 @@ func (r *reader) alone(ctx context.Context, uid imap.UID, ask request, got parts
 		if err != nil {
 			why = err
 		}
-		if !isLost(err) {
-			if err := refusal(err); err != nil && fault.Is(err, fault.MailBusy) {
-				return err
-			}
+		if busy := busy(err); busy != nil {
+			return busy
 		}
 		if p != nil {
 			first = p
