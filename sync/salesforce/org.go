@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"hawser/sync/deliver"
 	"hawser/sync/fault"
@@ -153,6 +154,15 @@ func (c *Client) Capabilities(ctx context.Context) (deliver.Capabilities, error)
 		return deliver.Capabilities{}, err
 	}
 	return sc.capabilities(c.emailRefused()), nil
+}
+
+// Forget makes the next use ask the org anew what the user may do, such as after a person says
+// that an administrator has changed it.
+func (c *Client) Forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.schema, c.refused = nil, time.Time{}
+	clear(c.dropped)
 }
 
 func (c *Client) emailRefused() bool {

@@ -65,6 +65,10 @@ func TestCapabilitiesAreAskedForDaily(t *testing.T) {
 	if n := w.cost(t, func() { w.warm(t) }); n != 1 {
 		t.Errorf("took %d calls a day later", n)
 	}
+	w.Forget()
+	if n := w.cost(t, func() { w.warm(t) }); n != 1 {
+		t.Errorf("took %d calls after an administrator changed something", n)
+	}
 }
 
 func TestVersion(t *testing.T) {
