@@ -15,7 +15,7 @@ import (
 // Admit takes mails into the ledger and moves the cursors that passed them, all in one
 // transaction. A key that is there already is not added again: its place is remembered, and a
 // mail that was held or filtered and is now picked by hand (MarkHand, State Waiting, with
-// content) is queued under a new id. On nil every Staged handed in is used up; on an error
+// content) is queued under a new id; so is one that could not be read in its place before. On nil every Staged handed in is used up; on an error
 // nothing changed, and they may be admitted again or discarded.
 func (d *DB) Admit(ctx context.Context, mails []NewMail, cursors []capture.Cursor) (added int, err error) {
 	rows := make([]row, len(mails))
@@ -139,6 +139,9 @@ func (a *admission) admit(ctx context.Context, m *NewMail, r row) error {
 	if err != nil {
 		return err
 	}
+	if err := a.replace(ctx, m, r, folder); err != nil {
+		return err
+	}
 	fresh, err := a.insert(ctx, m, r, folder)
 	if err != nil {
 		return err
@@ -167,6 +170,17 @@ func (a *admission) remember(ctx context.Context, ref capture.Ref) (sql.NullInt6
 	}
 	_, err = a.place.ExecContext(ctx, folder, ref.Validity, ref.UID)
 	return sql.NullInt64{Int64: folder, Valid: true}, err
+}
+
+// replace forgets the row of a mail that could not be read in this place when it now comes by hand:
+// without a header it could not have the key that it has now.
+func (a *admission) replace(ctx context.Context, m *NewMail, r row, folder sql.NullInt64) error {
+	if m.Mark != capture.MarkHand || m.State != Waiting || !folder.Valid {
+		return nil
+	}
+	_, err := a.tx.ExecContext(ctx, "DELETE FROM mail WHERE state = ? AND why = ? AND folder = ? AND validity = ? AND uid = ? AND key <> ?",
+		Held, string(fault.MailUnreadable), folder, m.Ref.Validity, m.Ref.UID, r.key)
+	return err
 }
 
 // insert adds the row unless its key is there already.

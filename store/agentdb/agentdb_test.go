@@ -308,6 +308,24 @@ func TestAHandPickedMailLeavesHeldAndFiltered(t *testing.T) {
 	check(t, d)
 }
 
+func TestAMailThatCanBeReadAfterAllTakesItsPlace(t *testing.T) {
+	t.Parallel()
+	d := open(t, filepath.Join(t.TempDir(), "queue.db"))
+	blank, other, read := waitingMail(t, d, 1, nil), waitingMail(t, d, 2, nil), waitingMail(t, d, 3, []byte("readable now"))
+	for _, m := range []*NewMail{&blank, &other} {
+		m.State, m.Why, m.Staged = Held, fault.MailUnreadable, nil
+	}
+	admit(t, d, blank, other)
+	read.Ref, read.Mark = blank.Ref, capture.MarkHand
+	if n := admit(t, d, read); n != 1 {
+		t.Errorf("%d added", n)
+	}
+	if c := counts(t, d); c != (Counts{Seen: 2, Held: 1, Waiting: 1}) {
+		t.Errorf("counts %+v", c)
+	}
+	check(t, d)
+}
+
 func TestAdmitRefuses(t *testing.T) {
 	t.Parallel()
 	d := open(t, filepath.Join(t.TempDir(), "queue.db"))
