@@ -39,6 +39,11 @@ func (a *app) queueCmd() *cobra.Command {
 				return err
 			}
 			items, err := agent.Queue(cmd.Context(), state, limit)
+			if err == nil && state == "" && len(items) < limit { // what is held waits for a person too
+				var held []control.QueueItem
+				held, err = agent.Queue(cmd.Context(), "held", limit-len(items))
+				items = append(items, held...)
+			}
 			if err != nil {
 				return err
 			}
@@ -66,7 +71,7 @@ func (a *app) queueRows(items []control.QueueItem) [][]string {
 		if it.Why != "" {
 			title, _, fix := a.loc.Fault(it.Why)
 			title = a.withDetail(title, it.Detail)
-			if it.State == "needs-you" {
+			if it.State == "needs-you" || it.State == "held" {
 				title += " " + fix
 			}
 			rows = append(rows, []string{"    " + title})
