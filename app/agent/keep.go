@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"hawser/sync/engine"
 	"hawser/sync/fault"
 )
 
@@ -97,7 +98,7 @@ func (a *Agent) ended(ctx context.Context, p part, err error) error {
 		return nil
 	}
 	until := time.Time{}
-	if f.Code.Class() == fault.Retry || f.Code.Class() == fault.Bug {
+	if engine.Passes(f.Code) || f.Code.Class() == fault.Bug {
 		until = a.now().Add(restPeriod)
 	}
 	a.board.setFault(p.side, f.Code, until)
