@@ -50,8 +50,12 @@ type backend interface {
 	write(ctx context.Context, op string, jobs ...job) error
 	// read runs work that changes nothing.
 	read(ctx context.Context, op string, j job) error
-	// lanes is how many group commits are worth running at the same time.
-	lanes() int
+	// use uses nonces, durably on return, and sets first of those that were not used before.
+	use(ctx context.Context, batch []use) error
+	// forgot says that nonces which ended before a moment are gone from the database.
+	forgot(before int64)
+	// rowName is the column by which one nonce's row is found.
+	rowName() string
 	ping(ctx context.Context) error
 	close() error
 }
@@ -92,7 +96,7 @@ func each(ctx context.Context, q querier, scan func(rows) error, query string, a
 func isAnswer(err error) bool {
 	for _, answer := range []error{
 		provision.ErrNotFound, provision.ErrExists, provision.ErrConflict, provision.ErrBound, provision.ErrState,
-		provision.ErrSpent, provision.ErrTooMany, provision.ErrOlder, errReplay,
+		provision.ErrSpent, provision.ErrTooMany, provision.ErrOlder,
 	} {
 		if errors.Is(err, answer) {
 			return true

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -21,21 +22,21 @@ type checkIn struct {
 
 const reportArgCount = 13
 
-// reportText keeps the reports of n devices that are in one of the given states. The first parameter
-// is the tenant; then come device, time and report of each.
+// reportText keeps the reports of n devices that are in one of the given states. The parameters are
+// device, time and report of each, and last the tenant.
 func reportText(n int, states string) string {
 	rows := make([]string, n)
 	for i := range rows {
-		rows[i] = "(" + places(2+i*reportArgCount, reportArgCount) + ")"
+		rows[i] = "(" + places(1+i*reportArgCount, reportArgCount) + ")"
 	}
 	if n > 0 { // PostgreSQL takes the types of all rows from the first
-		rows[0] = "(CAST($2 AS TEXT), CAST($3 AS BIGINT), CAST($4 AS TEXT), CAST($5 AS TEXT), CAST($6 AS TEXT), CAST($7 AS TEXT), CAST($8 AS BIGINT), " +
-			"CAST($9 AS BIGINT), CAST($10 AS BIGINT), CAST($11 AS BIGINT), CAST($12 AS BIGINT), CAST($13 AS BIGINT), CAST($14 AS BIGINT))"
+		rows[0] = "(CAST($1 AS TEXT), CAST($2 AS BIGINT), CAST($3 AS TEXT), CAST($4 AS TEXT), CAST($5 AS TEXT), CAST($6 AS TEXT), CAST($7 AS BIGINT), " +
+			"CAST($8 AS BIGINT), CAST($9 AS BIGINT), CAST($10 AS BIGINT), CAST($11 AS BIGINT), CAST($12 AS BIGINT), CAST($13 AS BIGINT))"
 	}
 	return "WITH v (id, at, version, os, state, fault, policy, seen, captured, filtered, held, waiting, needs_you) AS (VALUES " + strings.Join(rows, ", ") +
 		`) UPDATE device SET last_seen = v.at, agent_version = v.version, agent_os = v.os, agent_state = v.state, agent_fault = v.fault,
 		agent_policy = v.policy, seen = v.seen, captured = v.captured, filtered = v.filtered, held = v.held, waiting = v.waiting, needs_you = v.needs_you
-		FROM v WHERE device.tenant = $1 AND device.id = v.id AND device.state IN (` + states + ")"
+		FROM v WHERE device.tenant = $` + strconv.Itoa(1+n*reportArgCount) + ` AND device.id = v.id AND device.state IN (` + states + ")"
 }
 
 const callable = "'active', 'wiping'" // the states of devices that may check in
@@ -103,14 +104,13 @@ func (d *DB) checkInAll(ctx context.Context, batch []*checkIn) []error {
 
 // reportSome keeps the reports of one tenant's devices and says where each stands.
 func reportSome(ctx context.Context, q querier, tenant string, some []*checkIn) error {
-	reports, ids := make([]any, 1, 1+len(some)*reportArgCount), make([]any, 1, 1+len(some))
-	reports[0], ids[0] = tenant, tenant
+	reports, ids := make([]any, 0, len(some)*reportArgCount+1), append(make([]any, 0, 1+len(some)), tenant)
 	of := map[string]*checkIn{}
 	for _, c := range some {
 		reports, ids = append(reports, c.args...), append(ids, c.device)
 		of[c.device], c.ok = c, false
 	}
-	if _, err := q.exec(ctx, reportTexts[len(some)], reports...); err != nil {
+	if _, err := q.exec(ctx, reportTexts[len(some)], append(reports, tenant)...); err != nil {
 		return err
 	}
 	return each(ctx, q, func(r rows) error {

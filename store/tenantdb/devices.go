@@ -172,7 +172,8 @@ func (d *DB) Device(ctx context.Context, id reqsig.TenantID, device string) (now
 // FinishWipe implements [provision.Devices].
 func (d *DB) FinishWipe(ctx context.Context, id reqsig.TenantID, device string, r provision.Report, e provision.Event) error {
 	return d.change(ctx, "finish wipe", id, func(ctx context.Context, q querier) error {
-		n, err := q.exec(ctx, reportText(1, "'wiping'"), append([]any{id.String(), device, stamp(e.At)}, reportArgs(r)...)...)
+		args := append([]any{device, stamp(e.At)}, reportArgs(r)...)
+		n, err := q.exec(ctx, reportText(1, "'wiping'"), append(args, id.String())...)
 		if err != nil || n == 0 {
 			return orNotFound(err)
 		}

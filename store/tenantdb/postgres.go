@@ -177,7 +177,24 @@ func (p *postgres) write(ctx context.Context, op string, jobs ...job) error {
 }
 
 func (p *postgres) read(ctx context.Context, op string, j job) error {
-	if err := p.once(context.WithoutCancel(ctx), "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", []job{j}); err != nil {
+	ctx = context.WithoutCancel(ctx)
+	if j.single {
+		return p.readOnce(ctx, op, j)
+	}
+	if err := p.once(ctx, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", []job{j}); err != nil {
+		return fmt.Errorf("%s: %w", op, err)
+	}
+	return nil
+}
+
+// readOnce sends the whole transaction of a job with one statement in one round trip.
+func (p *postgres) readOnce(ctx context.Context, op string, j job) error {
+	conn, err := p.acquire(ctx)
+	if err == nil {
+		defer conn.Release()
+		err = j.do(ctx, &pgSingle{on: conn, scope: j.scope})
+	}
+	if err != nil {
 		return fmt.Errorf("%s: %w", op, err)
 	}
 	return nil
@@ -227,8 +244,9 @@ func (p *postgres) acquire(ctx context.Context) (*pgxpool.Conn, error) {
 	return p.pool.Acquire(ctx)
 }
 
-// lanes: while one commit waits for the disk, others work.
-func (p *postgres) lanes() int { return 3 }
+func (p *postgres) forgot(int64) {}
+
+func (p *postgres) rowName() string { return "id" }
 
 func (p *postgres) ping(ctx context.Context) error { return p.pool.Ping(ctx) }
 
@@ -247,3 +265,47 @@ func (q pgQuerier) exec(ctx context.Context, query string, args ...any) (int64, 
 func (q pgQuerier) query(ctx context.Context, query string, args ...any) (rows, error) {
 	return q.on.Query(ctx, query, args...)
 }
+
+// pgSingle runs one query, in a transaction that is sent with it.
+type pgSingle struct {
+	on    *pgxpool.Conn
+	scope scope
+}
+
+func (q *pgSingle) exec(context.Context, string, ...any) (int64, error) {
+	return 0, errors.New("a job that reads with one statement changes nothing")
+}
+
+func (q *pgSingle) query(ctx context.Context, query string, args ...any) (rows, error) {
+	var b pgx.Batch
+	b.Queue("BEGIN READ ONLY")
+	b.Queue(setScope, q.scope.args()...)
+	b.Queue(query, args...)
+	b.Queue("COMMIT")
+	results := q.on.SendBatch(ctx, &b)
+	_, err1 := results.Exec()
+	_, err2 := results.Exec()
+	r, err3 := results.Query()
+	if err := errors.Join(err1, err2, err3); err != nil {
+		return nil, errors.Join(err, results.Close())
+	}
+	return &pgSingleRows{Rows: r, results: results}, nil
+}
+
+// pgSingleRows ends the transaction with the rows.
+type pgSingleRows struct {
+	pgx.Rows
+	results pgx.BatchResults
+	err     error
+}
+
+// Close may be called again.
+func (r *pgSingleRows) Close() {
+	r.Rows.Close()
+	if err := r.results.Close(); r.err == nil {
+		r.err = err
+	}
+}
+
+// Err is the error of the rows, or of the end of the transaction.
+func (r *pgSingleRows) Err() error { return errors.Join(r.Rows.Err(), r.err) }

@@ -4,9 +4,11 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
-	"strings"
+	"regexp"
+	"strconv"
 	"sync"
 
 	"hawser/store/sqlitedb"
@@ -20,6 +22,7 @@ type lite struct {
 	db *sqlitedb.DB
 	// Compiled statements, by text: compiling takes longer than running.
 	writing, reading statements
+	used             usedNonces
 }
 
 func openLite(ctx context.Context, path string) (*lite, error) {
@@ -31,7 +34,11 @@ func openLite(ctx context.Context, path string) (*lite, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &lite{db: db, writing: statements{compile: db.Prepare}, reading: statements{compile: db.Read().PrepareContext}}, nil
+	l := &lite{db: db, writing: statements{compile: db.Prepare}, reading: statements{compile: db.Read().PrepareContext}}
+	if err := l.read(ctx, "read nonces", job{single: true, do: l.used.load}); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return l, nil
 }
 
 func (l *lite) write(ctx context.Context, op string, jobs ...job) error {
@@ -83,8 +90,9 @@ func told(op string, own, err error) error {
 	return sqlitedb.Fault(op, err)
 }
 
-// lanes: SQLite has one writer.
-func (l *lite) lanes() int { return 1 }
+func (l *lite) forgot(before int64) { l.used.forget(before) }
+
+func (l *lite) rowName() string { return "rowid" }
 
 func (l *lite) ping(ctx context.Context) error {
 	return sqlitedb.Fault("ping", l.db.Read().PingContext(ctx))
@@ -133,9 +141,22 @@ func (s *statements) learn(ctx context.Context, queries []string) error {
 	return nil
 }
 
-// numbered writes parameters in the way that SQLite takes for numbers: it looks $1 up as a name,
-// among all names.
-func numbered(query string) string { return strings.ReplaceAll(query, "$", "?") }
+var parameter = regexp.MustCompile(`\$[0-9]+`)
+
+// numbered writes parameters in the way that SQLite is quick with: it looks $1 up as a name among
+// all names, and knows a ? that stands in order by its place.
+func numbered(query string) string {
+	inOrder, n := true, 0
+	text := parameter.ReplaceAllStringFunc(query, func(p string) string {
+		n++
+		inOrder = inOrder && p == "$"+strconv.Itoa(n)
+		return "?" + p[1:]
+	})
+	if inOrder {
+		text = parameter.ReplaceAllLiteralString(query, "?")
+	}
+	return text
+}
 
 type liteQuerier struct {
 	on      sqlRunner

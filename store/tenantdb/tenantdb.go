@@ -77,10 +77,7 @@ func open(ctx context.Context, where string) (*DB, error) {
 		return nil, err
 	}
 	d := &DB{b: b}
-	d.nonces = group[use]{commit: d.useAll, lanes: b.lanes()}
-	d.keys = group[*found]{commit: d.findAll, lanes: b.lanes()}
-	d.tenants = group[*wanted]{commit: d.tenantAll, lanes: b.lanes()}
-	d.reports = group[*checkIn]{commit: d.checkInAll, lanes: 1} // two at once could wait for each other's rows
+	d.nonces.commit, d.keys.commit, d.tenants.commit, d.reports.commit = d.useAll, d.findAll, d.tenantAll, d.checkInAll
 	fresh := make([]byte, 16)
 	_, _ = rand.Read(fresh) // crypto/rand.Read never returns an error
 	if d.id, err = d.SetMark(ctx, "id", fresh); err != nil {

@@ -125,9 +125,11 @@ CREATE TABLE audit (
 ) STRICT;
 CREATE INDEX audit_tenant ON audit (tenant, id);
 
--- Used nonces: id is a hash of tenant, key and nonce. Old ones go by ranges of the index.
+-- Used nonces: id is a hash of tenant, key and nonce. The one process that has the file open keeps
+-- them in memory too and tells repeated ones there, so rows are appended and need no index of ids.
+-- Old ones go by ranges of the index.
 CREATE TABLE nonce (
-	id      BLOB    PRIMARY KEY,
+	id      BLOB    NOT NULL,
 	expires INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE INDEX nonce_expires ON nonce (expires);
