@@ -76,8 +76,8 @@ func (s *scene) restart() {
 	s.user.start()
 }
 
-// TestBadFolder: the capture folder does not exist. Other ways to mark a mail work, and the
-// folder counts as soon as it is there.
+// TestBadFolder: the capture folder does not exist. Other ways to mark a mail work, the status
+// says so, and the folder counts as soon as it is there.
 func TestBadFolder(t *testing.T) {
 	s := bareScene(t, nil)
 	s.settings(func(c map[string]map[string]any) { c["capture"]["folder"] = "Kunden" })
@@ -86,9 +86,17 @@ func TestBadFolder(t *testing.T) {
 	s.dovecot.Append(t, mailUser, "INBOX", letter("by keyword"), "$Salesforce")
 	s.saved("by keyword")
 	s.user.hawser("capture", "--folder", "Nowhere").refuses(t, "capture from a missing folder", fault.FolderMissing, 4)
+	missing := control.Note{Code: fault.FolderMissing, Detail: "Kunden"}
+	s.until(20*time.Second, "a note about the folder", func(st control.Status) bool { return slices.Contains(st.Notes, missing) })
+	said := s.user.hawser("status").stdout
+	explains(t, "hawser status", said, fault.FolderMissing)
+	if !strings.Contains(said, "Kunden") {
+		t.Errorf("hawser status does not name the folder:\n%s", said)
+	}
 	s.dovecot.Append(t, mailUser, "Kunden", letter("in the folder"))
 	s.check()
 	s.saved("by keyword", "in the folder")
+	s.until(10*time.Second, "no note any more", func(st control.Status) bool { return !slices.Contains(st.Notes, missing) })
 }
 
 // TestBadMailHost: the mail server's address is that of nobody, of a web server, or of a server
@@ -622,7 +630,12 @@ func TestBadServer(t *testing.T) {
 		t.Fatalf("held %+v", held)
 	}
 	explainsItem(t, s.user.hawser("queue"), fault.MailUnreadable)
+	s.user.hawser("queue", "retry", fmt.Sprint(held[0].ID)).refuses(t, "retry while it is not readable", fault.MailUnreadable, 4)
 	l.lie(nil, 0)
+	if out := s.user.hawser("queue", "retry", fmt.Sprint(held[0].ID)); out.code != 0 {
+		t.Errorf("queue retry exits with %d: %s", out.code, out.stderr)
+	}
+	s.saved(append(want, "sense", "nonsense")...)
 	for _, r := range s.org.Records("EmailMessage") {
 		if text, _ := r["TextBody"].(string); plain(text) != fmt.Sprintf("Hello, this is %s.", r["Subject"]) {
 			t.Errorf("%v has the text %q", r["Subject"], text)
@@ -742,7 +755,6 @@ func TestBadRights(t *testing.T) {
 	}
 	// The only place to change the org's rights while it serves: this runs while it is locked.
 	s.org.LoseReply(func(string, string) bool { s.org.NoTask = false; return false }, 1)
-	s.restart()
 	if out := s.user.hawser("queue", "retry", fmt.Sprint(q[0].ID)); out.code != 0 {
 		t.Errorf("queue retry exits with %d: %s", out.code, out.stderr)
 	}

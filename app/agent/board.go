@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -24,6 +25,8 @@ type board struct {
 	counts control.Counts
 	calls  control.Calls
 	notes  []control.Note
+
+	noFolder string // the capture folder's name while it does not exist
 }
 
 func newBoard(now func() time.Time, version string) *board {
@@ -56,9 +59,13 @@ func (b *board) derive() control.Status {
 	if r.State == capture.WrongAccount && b.sf.Other == "" && b.mail.Other != "" {
 		r.Which = sideMail
 	}
+	notes := b.notes
+	if b.noFolder != "" {
+		notes = append(slices.Clone(notes), control.Note{Code: fault.FolderMissing, Detail: b.noFolder})
+	}
 	return control.Status{
 		State: r.State, Which: r.Which, Until: r.Until, Why: r.Why, Version: b.version,
-		Salesforce: b.sf, Mail: b.mail, Counts: b.counts, Calls: b.calls, Notes: b.notes,
+		Salesforce: b.sf, Mail: b.mail, Counts: b.counts, Calls: b.calls, Notes: notes,
 	}
 }
 

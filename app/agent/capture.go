@@ -67,7 +67,10 @@ func (a *Agent) captureChanged(ctx context.Context, e engine.Event) {
 			b.facts.Until = e.Until
 		}
 		if !e.Success.IsZero() {
-			b.mail.LastSuccess = e.Success
+			b.mail.LastSuccess, b.noFolder = e.Success, ""
+			if e.NoFolder {
+				b.noFolder = a.cfg.Settings.Capture.Folder
+			}
 		}
 	})
 }

@@ -195,13 +195,53 @@ func queued(r agentdb.Item) control.QueueItem {
 	}
 }
 
-// RetryItem implements control.Agent.
+// RetryItem implements control.Agent. A person who tries again may know that an administrator gave
+// them a right, or that the mailbox can be read again.
 func (a *Agent) RetryItem(ctx context.Context, id int64) error {
 	defer a.refreshCounts(ctx)
-	if err := a.db.Retry(ctx, id); err != nil {
+	item, err := a.db.Item(ctx, id)
+	switch {
+	case err != nil:
+	case item.State != agentdb.Held.String():
+		err = a.db.Retry(ctx, id)
+	case item.Stored:
+		err = a.db.Release(ctx, id)
+	default:
+		err = a.fetchAgain(ctx, item)
+	}
+	if err != nil {
 		return err
 	}
+	a.mu.Lock()
+	client := a.client
+	a.mu.Unlock()
+	if client != nil {
+		client.Forget()
+	}
 	return a.CheckNow(ctx)
+}
+
+// fetchAgain reads a mail whose content was not kept from the mailbox, as if picked by hand.
+func (a *Agent) fetchAgain(ctx context.Context, item agentdb.Item) error {
+	_, eng, err := a.running()
+	if err != nil {
+		return err
+	}
+	report, err := eng.Fetch(ctx, []capture.Ref{item.Ref})
+	switch {
+	case err != nil:
+		return err
+	case report.Gone > 0:
+		return fault.New(fault.MailGone, "read mail again", nil)
+	}
+	_, err = a.db.Item(ctx, item.ID)
+	if fault.Is(err, fault.NotFound) { // it is queued, under another number
+		return nil
+	}
+	if err == nil { // as before
+		err = fault.New(item.Why, "read mail again", nil)
+	}
+	return err
 }
 
 // SkipItem implements control.Agent.

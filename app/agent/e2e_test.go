@@ -269,7 +269,7 @@ func TestNothingStaysBehind(t *testing.T) {
 	s := newScene(t, nil)
 	s.user.start()
 	s.signIn()
-	s.org.FailNext(1_000_000, 503, "busy")
+	s.org.FailNext(1_000, 503, "busy")
 	s.dovecot.Append(t, mailUser, "Salesforce", []byte(raw))
 	waitFor(t, 20*time.Second, "the mail to wait", func() bool { return s.user.status().Counts.Waiting == 1 })
 	tokens := s.org.Tokens()
