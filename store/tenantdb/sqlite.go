@@ -35,6 +35,14 @@ func openLite(ctx context.Context, path string) (*lite, error) {
 		return nil, err
 	}
 	l := &lite{db: db, writing: statements{compile: db.Prepare}, reading: statements{compile: db.Read().PrepareContext}}
+	// The default cache suits an agent; here every check-in changes a row anywhere in the file.
+	err = db.Tx(ctx, "set cache", func(ctx context.Context, tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "PRAGMA cache_size = -65536")
+		return err
+	})
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
 	if err := l.read(ctx, "read nonces", job{single: true, do: l.used.load}); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
