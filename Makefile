@@ -9,8 +9,8 @@ export CGO_ENABLED := 0
 VERSION := $(shell sed -n 's/^Version = "\(.*\)"/\1/p' FyneApp.toml)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 GOFLAGS_BUILD := -trimpath -ldflags '$(LDFLAGS)'
-# The programs of this machine; hawser is the agent.
-PROGRAMS := hawser
+# The programs of this machine: the agent and the backend.
+PROGRAMS := hawser hawserd
 
 .PHONY: help demo test check build bench cross deps
 

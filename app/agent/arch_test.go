@@ -46,6 +46,7 @@ var onlyIn = map[string][]string{
 	"github.com/jhillyerd/enmime/v2": {"sync/mailparse", "sync/sourcetest"},
 	"github.com/zalando/go-keyring":  {"auth/keyring"},
 	"golang.org/x/oauth2":            {"auth/oauth"},
+	"github.com/jackc/pgx/v5":        {"store/tenantdb"},
 	"modernc.org/sqlite":             {"store/sqlitedb"},
 }
 
