@@ -178,7 +178,7 @@ func (h *hop) mail(tb testing.TB) (push, total, inside time.Duration) {
 	h.arrive(tb)
 	begun, pushed, saved := time.Now(), within(tb, h.pushed, "the push"), within(tb, h.saved, "the record")
 	waitFor(tb, time.Minute, "the agent to rest", func() bool { return h.user.status().Counts.Waiting == 0 })
-	time.Sleep(100*time.Millisecond + rand.N(400*time.Millisecond)) // not in step with the server
+	time.Sleep(50*time.Millisecond + rand.N(250*time.Millisecond)) // not in step with the server
 	return pushed.Sub(begun), saved.Sub(begun), saved.Sub(h.link.heard(pushed))
 }
 
@@ -302,7 +302,7 @@ func benchFirstCapture(tb testing.TB, r *report) {
 	r.add(row{what: "  the mail server's meanwhile", unit: "s", ours: ours.server(), raw: raw.server(), rival: rival.server()})
 	r.add(row{what: "  its peak memory", unit: "MB", ours: ours.peak(), rival: rival.peak(), goal: atMost(64, "MB", ours.peak())})
 	if room := raw.rate(*bulk).per(rival.rate(*bulk)); room.median() < faster {
-		r.note("first capture: on this machine the mail server itself hands out no more than %s times what mbsync keeps, so %d times is out of reach", number(room.median()), faster)
+		r.note("first capture: on this machine the mail server itself hands out no more than %s times what mbsync keeps, so %d times is out of reach over one connection", number(room.median()), faster)
 	}
 	r.note("first capture: raw is one UID FETCH of everything, thrown away; mbsync 1.4 keeps plain Maildir files with FSync yes, the agent sealed rows; "+
 		"both times run from the start of the process to all mails on the disk; mbsync leaves out %d mails whose header does not end, counted as copied", rival[0].lost)

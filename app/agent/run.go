@@ -51,7 +51,6 @@ type Foreground struct {
 // empty profile.
 func (f Foreground) Run(ctx context.Context) error {
 	debug.SetMemoryLimit(memoryLimit)
-	debug.SetGCPercent(50) // mails come in bursts: rather collect twice than hold twice
 	settings, err := config.Load(f.Dirs.ConfigFile())
 	if err != nil && !config.Missing(err) {
 		return err
