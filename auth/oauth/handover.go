@@ -13,11 +13,32 @@ import (
 	"os"
 	"time"
 
+	"github.com/gofrs/flock"
+
 	"hawser/auth/secret"
 )
 
 // handOverLife is how long another process may take the access token over.
 const handOverLife = time.Minute
+
+// announce says, for as long as the lock returned is held, that this process waits for one that
+// refreshes. Without it nothing is handed over, which costs a refresh of its own.
+func (t *Tokens) announce(ctx context.Context) *flock.Flock {
+	f := flock.New(t.waitingPath(), flock.SetPermissions(lockFileMode))
+	if _, err := f.TryRLockContext(ctx, lockPoll); err != nil && ctx.Err() == nil {
+		t.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "waiting not announced", slog.Any("err", err))
+	}
+	return f
+}
+
+// awaited reports whether another process waits for this one.
+func (t *Tokens) awaited() bool {
+	f := flock.New(t.waitingPath(), flock.SetPermissions(lockFileMode))
+	alone, err := f.TryLock()
+	return errors.Join(err, f.Close()) == nil && !alone
+}
+
+func (t *Tokens) waitingPath() string { return t.cfg.Lock + ".waiting" }
 
 // note is the sealed content of the hand-over file.
 type note struct {
@@ -45,9 +66,13 @@ func (t *Tokens) seal(refresh secret.String) (cipher.AEAD, error) {
 	return cipher.NewGCMWithRandomNonce(block)
 }
 
-// handOver leaves the access token for processes that wait for the lock. It failing costs them a
-// refresh of their own.
+// handOver leaves the access token for processes that wait for the lock, when some do. It failing
+// costs them a refresh of their own.
 func (t *Tokens) handOver(ctx context.Context, key string, refresh secret.String, h held) {
+	if !t.awaited() {
+		t.dropHandOver(ctx) // what a killed process left
+		return
+	}
 	apiBase, fallback := t.Hosts()
 	plain, err := json.Marshal(note{Key: key, Access: h.token.Reveal(), Got: h.got, Expiry: h.expiry, APIBase: apiBase, Fallback: fallback})
 	if err == nil {
@@ -61,7 +86,8 @@ func (t *Tokens) handOver(ctx context.Context, key string, refresh secret.String
 	}
 }
 
-// takeOver uses what another process got while this one waited for the lock.
+// takeOver uses what another process got while this one waited for the lock. The last to wait
+// removes it.
 func (t *Tokens) takeOver(ctx context.Context, key string, stale, refresh secret.String) (secret.String, bool) {
 	sealed, err := os.ReadFile(t.handOverPath())
 	if err != nil {
@@ -87,6 +113,9 @@ func (t *Tokens) takeOver(ctx context.Context, key string, stale, refresh secret
 	t.mu.Lock()
 	t.access[key], t.apiBase, t.fallback = h, n.APIBase, n.Fallback
 	t.mu.Unlock()
+	if !t.awaited() {
+		t.dropHandOver(ctx)
+	}
 	t.cfg.Log.LogAttrs(ctx, slog.LevelDebug, "access token taken over")
 	return h.token, true
 }

@@ -28,14 +28,16 @@ var (
 // has to be one that Hawser may talk to: the bearer token will go there.
 func readHosts(p Provider, rep reply, g *Grant) error {
 	const op = "check hosts"
-	instance, site := text(rep.members, "instance_url"), text(rep.members, "sfdc_community_url")
-	for _, raw := range []string{instance, site, text(rep.members, "id")} {
-		if raw == "" && raw == site {
-			continue
-		}
-		if _, err := p.trusts(raw); err != nil {
-			return fault.New(fault.SiteRefused, op, err)
-		}
+	instance, site, names := text(rep.members, "instance_url"), text(rep.members, "sfdc_community_url"), p.Names
+	if names == nil {
+		names = p.Trust
+	}
+	err := errors.Join(p.trusts(instance, p.Trust), p.trusts(text(rep.members, "id"), names))
+	if site != "" {
+		err = errors.Join(err, p.trusts(site, p.Trust))
+	}
+	if err != nil {
+		return fault.New(fault.SiteRefused, op, err)
 	}
 	g.APIBase, g.Fallback = strings.TrimRight(instance, "/"), ""
 	if site != "" {

@@ -57,9 +57,12 @@ type Provider struct {
 	PromisesIss bool   // the callback carries iss (RFC 9207)
 	LoginHint   string // prefills the user name
 
-	// Trust decides about addresses that the provider's answers name (API host, identity). Nil
-	// trusts only the host of TokenURL.
+	// Trust decides about addresses that the provider's answers name and that a token will go to
+	// (Salesforce's API hosts). Nil trusts only the host of TokenURL.
 	Trust func(*url.URL) error
+	// Names decides about the address by which Salesforce names an account, to which nothing is
+	// ever sent. Nil is Trust.
+	Names func(*url.URL) error
 }
 
 // NewSalesforce returns the provider of a login base (My Domain, site with its path, or login
@@ -129,19 +132,26 @@ func (p Provider) check() error {
 	return nil
 }
 
-// trusts checks an address that came in an answer.
-func (p Provider) trusts(raw string) (*url.URL, error) {
+// trusts checks an address that came in an answer, by a rule for hosts other than the provider's.
+func (p Provider) trusts(raw string, rule func(*url.URL) error) error {
 	u, err := secureURL(raw)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if own, err := url.Parse(p.TokenURL); err == nil && strings.EqualFold(own.Host, u.Host) && own.Scheme == u.Scheme {
-		return u, nil
+		return nil
 	}
-	if p.Trust == nil {
-		return nil, errors.New("host is not the provider's")
+	if rule == nil {
+		return errors.New("host is not the provider's")
 	}
-	return u, p.Trust(u)
+	return rule(u)
+}
+
+// wider reports whether more was granted than asked for. Google and Microsoft write what they
+// grant in other words than it was asked for in.
+func (p Provider) wider(granted []string) bool {
+	return len(p.Scopes) > 0 && p.Kind != Google && p.Kind != Microsoft &&
+		slices.ContainsFunc(granted, func(s string) bool { return !slices.Contains(p.Scopes, s) })
 }
 
 // missing returns the needed scopes that are not among granted.
@@ -150,6 +160,10 @@ func (p Provider) missing(granted []string) []string {
 	for _, need := range p.Need {
 		same := []string{need}
 		switch {
+		case p.Kind == Microsoft: // outlook.office.com and outlook.office365.com are one resource
+			if slices.ContainsFunc(granted, func(s string) bool { return strings.EqualFold(lastPart(s), lastPart(need)) }) {
+				continue
+			}
 		case p.Kind != Salesforce:
 		case need == "api":
 			same = append(same, "full")
@@ -161,6 +175,15 @@ func (p Provider) missing(granted []string) []string {
 		}
 	}
 	return out
+}
+
+// lastPart returns a permission of Microsoft's without its resource.
+func lastPart(scope string) string { return scope[strings.LastIndexByte(scope, '/')+1:] }
+
+func scopeMissing(op string, missing []string) error {
+	f := fault.New(fault.ScopeMissing, op, errors.New("less was granted than is needed"))
+	f.Detail = strings.Join(missing, " ")
+	return f
 }
 
 // AdminLink returns the page where an administrator approves the app for a whole directory; ""

@@ -114,17 +114,21 @@ type attempt struct {
 	redirect string
 }
 
+// newAttempt returns an attempt with secrets of its own: 256 random bits each for verifier and state.
+func newAttempt(r Request) *attempt {
+	state := make([]byte, 32)
+	_, _ = rand.Read(state) // never fails since Go 1.24
+	return &attempt{Request: r, client: harden(r.HTTP), verifier: secret.New(oauth2.GenerateVerifier()),
+		state: base64.RawURLEncoding.EncodeToString(state)}
+}
+
 // SignIn sends the person to the provider's login page and returns what they granted. It blocks
 // until they come back, ctx ends or five minutes have passed. Errors are *fault.Error.
 func SignIn(ctx context.Context, r Request) (Grant, error) {
 	if err := r.check(); err != nil {
 		return Grant{}, err
 	}
-	state := make([]byte, 32)
-	_, _ = rand.Read(state) // never fails since Go 1.24
-	a := &attempt{Request: r, client: harden(r.HTTP), verifier: secret.New(oauth2.GenerateVerifier()),
-		state: base64.RawURLEncoding.EncodeToString(state)}
-
+	a := newAttempt(r)
 	ctx, cancel := context.WithTimeout(ctx, r.Timeout)
 	defer cancel()
 	lb, err := listen(ctx, a)
@@ -305,15 +309,11 @@ func (a *attempt) accept(ctx context.Context, g *Grant, rep reply) error {
 		missing = []string{"offline_access"}
 	}
 	if len(missing) > 0 {
-		f := fault.New(fault.ScopeMissing, op, errors.New("less was granted than is needed"))
-		f.Detail = strings.Join(missing, " ")
-		return f
+		return scopeMissing(op, missing)
 	}
-	for _, s := range g.Scopes {
-		if len(p.Scopes) > 0 && !slices.Contains(p.Scopes, s) && p.Kind == Salesforce {
-			a.Log.LogAttrs(ctx, slog.LevelWarn, "more was granted than asked for", slog.Int("scopes", len(g.Scopes)))
-			break
-		}
+	if p.wider(g.Scopes) {
+		a.Log.LogAttrs(ctx, slog.LevelWarn, "more was granted than asked for", slog.Int("scopes", len(g.Scopes)))
+		g.Scopes = slices.DeleteFunc(g.Scopes, func(s string) bool { return !slices.Contains(p.Scopes, s) })
 	}
 	if p.Kind == Salesforce {
 		if err := readHosts(p, rep, g); err != nil {

@@ -2,13 +2,18 @@ package oauth
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -257,32 +262,52 @@ func TestA04MixUp(t *testing.T) {
 	}
 }
 
-// TestA05Verifiers: every attempt has its own challenge, by S256.
+// TestA05Verifiers: a thousand attempts have a thousand verifiers of 256 bits and challenges by S256,
+// also for an issuer that knows no PKCE.
 func TestA05Verifiers(t *testing.T) {
 	t.Parallel()
-	seen, states := map[string]bool{}, map[string]bool{}
+	seen := map[string]bool{}
 	p := Provider{AuthorizeURL: "https://a.example/authorize", TokenURL: "https://a.example/token", ClientID: "x"}
-	for range 200 {
-		ctx, cancel := context.WithCancel(t.Context())
-		_, err := SignIn(ctx, Request{Provider: p, Log: quiet(), Progress: func(step, address string) {
-			if step != "browser" {
-				return
-			}
-			u, _ := url.Parse(address)
-			q := u.Query()
-			if q.Get("code_challenge_method") != "S256" || len(q.Get("code_challenge")) != 43 || len(q.Get("state")) < 43 {
-				t.Errorf("address %s", address)
-			}
-			seen[q.Get("code_challenge")], states[q.Get("state")] = true, true
-			cancel()
-		}})
-		cancel()
-		if !fault.Is(err, fault.SignInCancelled) {
+	for range 1000 {
+		a := newAttempt(Request{Provider: p})
+		v := a.verifier.Reveal()
+		raw, err := base64.RawURLEncoding.Strict().DecodeString(v)
+		if err != nil || len(v) < 43 || len(raw) < 32 {
+			t.Fatalf("verifier of %d characters: %v", len(v), err)
+		}
+		address, err := a.authorizeURL()
+		if err != nil {
 			t.Fatal(err)
 		}
+		u, err := url.Parse(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		q, sum := u.Query(), sha256.Sum256([]byte(v))
+		if q.Get("code_challenge_method") != "S256" || q.Get("code_challenge") != base64.RawURLEncoding.EncodeToString(sum[:]) || len(q.Get("state")) < 43 {
+			t.Fatalf("address %s", address)
+		}
+		if strings.Contains(address, v) {
+			t.Fatal("the address holds the verifier")
+		}
+		seen[v], seen[q.Get("state")] = true, true
 	}
-	if len(seen) != 200 || len(states) != 200 {
-		t.Errorf("%d challenges, %d states", len(seen), len(states))
+	if len(seen) != 2000 {
+		t.Errorf("%d different secrets, want 2000", len(seen))
+	}
+	iss := &oauthtest.Issuer{NoPKCE: true}
+	lax, err := Discover(t.Context(), nil, Provider{Issuer: start(t, iss), ClientID: "hawser", Scopes: []string{"offline_access"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var asked url.Values
+	_, err = SignIn(t.Context(), Request{Provider: lax, Log: quiet(), Open: person(oauthtest.Browser{}), Progress: func(step, address string) {
+		if u, err := url.Parse(address); err == nil && step == "browser" {
+			asked = u.Query()
+		}
+	}})
+	if err != nil || asked.Get("code_challenge_method") != "S256" || len(asked.Get("code_challenge")) != 43 {
+		t.Errorf("an issuer without PKCE: %v, asked %v", err, asked)
 	}
 }
 
@@ -315,10 +340,45 @@ func TestA06PortTaken(t *testing.T) {
 	}
 }
 
+// TestA06GrabbedLater: while a sign-in waits nobody else gets its port on any address, and a code
+// that was stolen all the same is worth nothing without the verifier.
+func TestA06GrabbedLater(t *testing.T) {
+	t.Parallel()
+	iss, p := provider(t, Salesforce)
+	_, err := SignIn(t.Context(), Request{Provider: p, Log: quiet(), Open: func(ctx context.Context, address string) error {
+		u, err := url.Parse(redirectOf(address))
+		if err != nil {
+			return err
+		}
+		for _, at := range []string{"127.0.0.1", "::1", "0.0.0.0", "::", ""} {
+			if l, err := net.Listen("tcp", net.JoinHostPort(at, u.Port())); err == nil {
+				_ = l.Close()
+				t.Errorf("somebody else listens at %q", at)
+			}
+		}
+		stolen, err := url.Parse(codeOf(t, ctx, address))
+		if err != nil {
+			return err
+		}
+		for _, verifier := range []string{"", "a-verifier-of-the-thief-with-forty-three-characters"} {
+			ans, err := post(ctx, harden(nil), "test", p.TokenURL, url.Values{"grant_type": {"authorization_code"}, "code": {stolen.Query().Get("code")},
+				"client_id": {p.ClientID}, "redirect_uri": {redirectOf(address)}, "code_verifier": {verifier}})
+			if _, bad := readReply(atCode, "test", ans); err != nil || bad == nil {
+				t.Errorf("the thief got in with verifier %q: %v", verifier, err)
+			}
+		}
+		return person(oauthtest.Browser{})(ctx, address)
+	}})
+	if err != nil || len(iss.Tokens()) != 2 {
+		t.Errorf("%v, %d tokens", err, len(iss.Tokens()))
+	}
+}
+
 // TestA07Strangers: everything but the browser's own visit is answered 4xx.
 func TestA07Strangers(t *testing.T) {
-	t.Parallel()
 	_, p := provider(t, Salesforce)
+	var port string
+	var slow []net.Conn
 	_, err := SignIn(t.Context(), Request{Provider: p, Log: quiet(), Open: func(ctx context.Context, address string) error {
 		back := redirectOf(address)
 		good := back + "?code=x&state=" + stateOf(address)
@@ -342,20 +402,83 @@ func TestA07Strangers(t *testing.T) {
 			}
 		}
 		u, _ := url.Parse(back)
+		port = u.Port()
+		before := heap()
 		for range 1000 { // slow strangers do not keep the browser out
-			conn, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", u.Port()))
+			conn, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", port))
 			if err == nil {
-				t.Cleanup(func() { _ = conn.Close() })
+				slow = append(slow, conn)
+				_, _ = conn.Write([]byte("GET /callback HTTP/1.1\r\nHost: "))
 			}
+		}
+		if grown := heap() - before; grown > 32<<20 {
+			t.Errorf("1,000 slow connections cost %d bytes", grown)
 		}
 		return person(oauthtest.Browser{})(ctx, address)
 	}})
 	if err != nil {
 		t.Fatal(err)
 	}
+	if len(slow) < 900 {
+		t.Errorf("only %d slow connections", len(slow))
+	}
+	gone(t, port, slow)
 }
 
-// TestA08Reflected: foreign text of a refusal is on no page and in no error.
+// heap returns the bytes in use after a collection.
+func heap() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapInuse + m.StackInuse)
+}
+
+// gone checks that nobody listens at a port any more and that its connections are closed.
+func gone(t *testing.T, port string, conns []net.Conn) {
+	t.Helper()
+	for _, ip := range []string{"127.0.0.1", "::1"} {
+		if c, err := net.Dial("tcp", net.JoinHostPort(ip, port)); err == nil {
+			_ = c.Close()
+			t.Errorf("something listens at %s still", ip)
+		}
+	}
+	for _, c := range conns {
+		_ = c.SetReadDeadline(time.Now().Add(5 * time.Second))
+		if _, err := io.Copy(io.Discard, c); errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Error("a connection is open still")
+		}
+		_ = c.Close()
+	}
+}
+
+// TestA07Ends: a listener whose time is up is gone with all its connections, and that time is never
+// longer than five minutes.
+func TestA07Ends(t *testing.T) {
+	t.Parallel()
+	_, p := provider(t, Salesforce)
+	long := Request{Provider: p, Log: quiet(), Open: func(context.Context, string) error { return nil }, Timeout: time.Hour}
+	if err := long.check(); err != nil || long.Timeout != 5*time.Minute {
+		t.Errorf("may wait for %v, %v", long.Timeout, err)
+	}
+	var port string
+	var slow []net.Conn
+	_, err := SignIn(t.Context(), Request{Provider: p, Log: quiet(), Timeout: 300 * time.Millisecond, Open: func(_ context.Context, address string) error {
+		u, err := url.Parse(redirectOf(address))
+		if err != nil {
+			return err
+		}
+		port = u.Port()
+		conn, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", port))
+		slow = append(slow, conn)
+		return err
+	}})
+	if !fault.Is(err, fault.SignInTimeout) {
+		t.Error(err)
+	}
+	gone(t, port, slow)
+}
+
+// TestA08Reflected: foreign text of a refusal is on no page, in no error and in no log.
 func TestA08Reflected(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{"script": "<script>canary</script>", "crlf": "a\r\nSet-Cookie: canary=1", "long": strings.Repeat("canary", 1000)} {
@@ -364,19 +487,36 @@ func TestA08Reflected(t *testing.T) {
 			iss, p := provider(t, Generic)
 			iss.Misbehave(oauthtest.Mischief{ConsentError: text, ConsentDescription: text})
 			var page string
-			_, err := SignIn(t.Context(), Request{Provider: p, Log: quiet(), Open: func(ctx context.Context, address string) error {
+			var log lockedBuffer
+			_, err := SignIn(t.Context(), Request{Provider: p, Log: slog.New(slog.NewTextHandler(&log, nil)), Open: func(ctx context.Context, address string) error {
+				if status, _ := fetch(t, http.MethodGet, redirectOf(address)+"?state="+stateOf(address)+"&error=x&error_description="+strings.Repeat("canary", 1<<20/6), nil); status != 431 {
+					t.Errorf("a megabyte is answered with %d", status)
+				}
 				b := oauthtest.Browser{User: "alice@example.org", Password: "password"}
 				var err error
 				_, page, err = b.Visit(context.WithoutCancel(ctx), address)
 				return err
 			}})
-			if !fault.Is(err, fault.SignInRefused) || strings.Contains(err.Error(), "canary") {
+			if !fault.Is(err, fault.SignInRefused) {
 				t.Errorf("%.100v", err)
 			}
-			if strings.Contains(page, "canary") || !strings.Contains(page, "not signed in") {
+			if said := fmt.Sprintf("%v %+v %#v", err, err, fault.Of(err)); strings.Contains(said+page+log.String(), "canary") {
+				t.Errorf("repeated: %.100s %.300s %.300s", said, page, log.String())
+			}
+			if !strings.Contains(page, "not signed in") {
 				t.Errorf("%.300s", page)
 			}
 		})
+	}
+	w := httptest.NewRecorder()
+	render(w, http.StatusOK, "<b>", "<script>")
+	if csp := w.Header().Get("Content-Security-Policy"); !strings.HasPrefix(csp, "default-src 'none'; style-src 'sha256-") || strings.Contains(csp, "unsafe") {
+		t.Errorf("policy %s", csp)
+	}
+	for _, bad := range []string{"<b>", "<script", "<form", "<input", "http"} {
+		if strings.Contains(w.Body.String(), bad) {
+			t.Errorf("the page holds %s", bad)
+		}
 	}
 }
 
@@ -404,30 +544,35 @@ func TestA09ForeignHost(t *testing.T) {
 	}
 }
 
+// oddReplies are answers with status 200 that are no token answers.
+var oddReplies = map[string]string{
+	"html":      "<html>welcome to the hotel</html>",
+	"endless":   `{"access_token":"` + strings.Repeat("x", 50<<20) + `"}`,
+	"mac":       `{"access_token":"x","token_type":"mac"}`,
+	"no token":  `{"token_type":"bearer"}`,
+	"crlf":      `{"access_token":"x\r\nHost: y","token_type":"bearer"}`,
+	"twice":     `{"access_token":"x","access_token":"y","token_type":"bearer"}`,
+	"half":      `{"access_token":"x"`,
+	"array":     `[]`,
+	"trailing":  `{"access_token":"x","token_type":"bearer"} {}`,
+	"error 200": `{"error":"invalid_grant"}`,
+}
+
 // TestA10OddReplies: an answer that is not exactly a token answer is refused.
 func TestA10OddReplies(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]struct {
-		raw  string
-		code fault.Code
-	}{
-		"html":      {"<html>welcome to the hotel</html>", fault.NotTheServer},
-		"endless":   {`{"access_token":"` + strings.Repeat("x", 3<<20) + `"}`, fault.NotTheServer},
-		"mac":       {`{"access_token":"x","token_type":"mac"}`, fault.SignInRefused},
-		"no token":  {`{"token_type":"bearer"}`, fault.SignInRefused},
-		"crlf":      {`{"access_token":"x\r\nHost: y","token_type":"bearer"}`, fault.SignInRefused},
-		"twice":     {`{"access_token":"x","access_token":"y","token_type":"bearer"}`, fault.NotTheServer},
-		"half":      {`{"access_token":"x"`, fault.NotTheServer},
-		"array":     {`[]`, fault.NotTheServer},
-		"trailing":  {`{"access_token":"x","token_type":"bearer"} {}`, fault.NotTheServer},
-		"error 200": {`{"error":"invalid_grant"}`, fault.CodeExpired},
-	} {
+	special := map[string]fault.Code{"mac": fault.SignInRefused, "no token": fault.SignInRefused, "crlf": fault.SignInRefused, "error 200": fault.CodeExpired}
+	for name, raw := range oddReplies {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			iss, p := provider(t, Generic)
-			iss.Misbehave(oauthtest.Mischief{RawReply: c.raw})
-			if _, err := signIn(t, p, oauthtest.Browser{}); !fault.Is(err, c.code) {
-				t.Errorf("%v, want %s", err, c.code)
+			iss.Misbehave(oauthtest.Mischief{RawReply: raw})
+			want := special[name]
+			if want == "" {
+				want = fault.NotTheServer
+			}
+			if _, err := signIn(t, p, oauthtest.Browser{}); !fault.Is(err, want) {
+				t.Errorf("%v, want %s", err, want)
 			}
 		})
 	}
@@ -452,7 +597,7 @@ func TestA11WrongAccount(t *testing.T) {
 }
 
 // TestA12Scopes: less than needed is refused with the names of what is missing; less than asked
-// but enough is taken.
+// but enough is taken; of more than asked no use is made.
 func TestA12Scopes(t *testing.T) {
 	t.Parallel()
 	iss, p := provider(t, Google)
@@ -463,9 +608,22 @@ func TestA12Scopes(t *testing.T) {
 	if g, err := signIn(t, p, oauthtest.Browser{Untick: []string{"email"}}); err != nil || slices.Contains(g.Scopes, "email") {
 		t.Errorf("%v %v", g.Scopes, err)
 	}
-	_, sp := provider(t, Salesforce)
+	siss, sp := provider(t, Salesforce)
 	if _, err := signIn(t, sp, oauthtest.Browser{Untick: []string{"refresh_token"}}); !fault.Is(err, fault.ScopeMissing) {
 		t.Errorf("%v", err)
+	}
+	siss.Misbehave(oauthtest.Mischief{Change: map[string]any{"scope": "full api refresh_token id openid"}})
+	var log lockedBuffer
+	g, err := SignIn(t.Context(), Request{Provider: sp, Open: person(oauthtest.Browser{}), Log: slog.New(slog.NewTextHandler(&log, nil))})
+	if err != nil || slices.Contains(g.Scopes, "full") || !slices.Contains(g.Scopes, "api") || !strings.Contains(log.String(), "more was granted") {
+		t.Errorf("more than asked for: %v, %v, %s", g.Scopes, err, log.String())
+	}
+	m := NewMicrosoft("x", "common")
+	for granted, want := range map[string]int{"https://outlook.office365.com/IMAP.AccessAsUser.All": 0, "https://outlook.office.com/imap.accessasuser.all openid": 0,
+		"IMAP.AccessAsUser.All": 0, "https://outlook.office.com/POP.AccessAsUser.All": 1, "openid": 1} {
+		if got := m.missing(strings.Fields(granted)); len(got) != want {
+			t.Errorf("Microsoft granted %s: missing %v", granted, got)
+		}
 	}
 }
 

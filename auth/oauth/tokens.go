@@ -47,8 +47,8 @@ type Store interface {
 type Config struct {
 	Provider Provider
 	Store    Store
-	// Lock is a file that every process of the account locks while it refreshes. Beside it,
-	// at Lock + ".handover", lies the sealed hand-over.
+	// Lock is a file that every process of the account locks while it refreshes. Beside it are
+	// Lock + ".waiting", locked by those who wait, and for them alone Lock + ".handover".
 	Lock string
 	// Moved finds the provider anew when its token address answers with a redirect, as that of a
 	// site does that has moved. What it returns is used from then on; nil: never.
@@ -66,9 +66,11 @@ type Config struct {
 // returned; and a refresh whose answer was lost is not repeated by itself: the next caller
 // presents the same token once, which either works or costs one sign-in.
 //
-// Access tokens stay in memory. One exception lets several processes that need a token at once
-// share one refresh: who refreshed leaves the access token beside the lock, sealed with a key
-// derived from the new refresh token, and only for a minute.
+// Access tokens stay in memory. One exception: two processes cannot share one refresh unless the
+// token goes from one to the other. So who refreshed while another process waits for the lock
+// leaves the access token beside it, sealed with a key that is derived from the new refresh token
+// and worth nothing without it. The last to wait removes it, and nobody takes it after a minute.
+// One process alone never writes it.
 type Tokens struct {
 	cfg    Config // its Provider is only touched by who has the turn
 	client *http.Client
@@ -78,7 +80,7 @@ type Tokens struct {
 	access   map[string]held // by scopes, joined with a space
 	unsaved  secret.String   // rotated but not stored yet: nothing else may happen before it is
 	dead     secret.String   // the refresh token that was refused for good
-	fruit    []time.Time     // refreshes that brought nothing, oldest first
+	fruit    map[string][]time.Time // by scopes: refreshes that brought nothing, oldest first
 	apiBase  string
 	fallback string
 }
@@ -102,7 +104,7 @@ func NewTokens(cfg Config) *Tokens {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Tokens{cfg: cfg, client: harden(cfg.HTTP), turn: make(chan struct{}, 1), access: map[string]held{}}
+	return &Tokens{cfg: cfg, client: harden(cfg.HTTP), turn: make(chan struct{}, 1), access: map[string]held{}, fruit: map[string][]time.Time{}}
 }
 
 // Adopt takes over what a sign-in brought: the refresh token is durable when it returns.
@@ -120,7 +122,8 @@ func (t *Tokens) Adopt(ctx context.Context, g Grant) error {
 	defer t.mu.Unlock()
 	clear(t.access)
 	t.access[noScopes] = held{token: g.Access, got: now, expiry: cautious(now, g.Expiry)}
-	t.unsaved, t.dead, t.fruit = secret.String{}, secret.String{}, nil
+	clear(t.fruit)
+	t.unsaved, t.dead = secret.String{}, secret.String{}
 	t.apiBase, t.fallback = g.APIBase, g.Fallback
 	return nil
 }
@@ -197,7 +200,12 @@ func (t *Tokens) acquire(ctx context.Context) (release func(), err error) {
 		return nil, ctx.Err()
 	}
 	f := flock.New(t.cfg.Lock, flock.SetPermissions(lockFileMode))
-	ok, err := f.TryLockContext(ctx, lockPoll)
+	ok, err := f.TryLock()
+	if err == nil && !ok { // another process refreshes: what it gets may do for this one too
+		waiting := t.announce(ctx)
+		ok, err = f.TryLockContext(ctx, lockPoll)
+		err = errors.Join(err, waiting.Close())
+	}
 	if err != nil || !ok {
 		<-t.turn
 		if ctx.Err() != nil {
@@ -220,15 +228,16 @@ func (t *Tokens) calm(key string, stale secret.String) error {
 	now := t.cfg.Now()
 	h := t.access[key]
 	if !stale.Empty() && h.token.Equal(stale) && now.Sub(h.got) < soon {
-		t.fruit = append(t.fruit, now)
+		t.fruit[key] = append(t.fruit[key], now)
 		delete(t.access, key)
 	}
-	t.fruit = slices.DeleteFunc(t.fruit, func(at time.Time) bool { return now.Sub(at) >= stormWindow })
-	if len(t.fruit) < stormLimit {
+	late := slices.DeleteFunc(t.fruit[key], func(at time.Time) bool { return now.Sub(at) >= stormWindow })
+	t.fruit[key] = late
+	if len(late) < stormLimit {
 		return nil
 	}
 	f := fault.New(fault.TooManyRequests, "refresh token", errors.New("the last refreshes brought nothing"))
-	f.After = stormWindow - now.Sub(t.fruit[len(t.fruit)-stormLimit])
+	f.After = stormWindow - now.Sub(late[len(late)-stormLimit])
 	return f
 }
 
@@ -252,7 +261,7 @@ func (t *Tokens) refresh(ctx context.Context, key string, stale secret.String) (
 	}
 	rep, err := readReply(atRefresh, op, ans)
 	if err != nil {
-		t.refused(old, err)
+		t.refused(key, old, err)
 		return secret.String{}, err
 	}
 	return t.accept(ctx, key, old, rep, sent)
@@ -306,10 +315,10 @@ func (t *Tokens) stored(ctx context.Context) (secret.String, error) {
 }
 
 // refused remembers a token that is dead, and counts what brought nothing.
-func (t *Tokens) refused(old secret.String, err error) {
+func (t *Tokens) refused(key string, old secret.String, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.fruit = append(t.fruit, t.cfg.Now())
+	t.fruit[key] = append(t.fruit[key], t.cfg.Now())
 	if fault.Is(err, fault.TokenRevoked) {
 		t.dead = old
 		clear(t.access)
@@ -326,11 +335,9 @@ func (t *Tokens) accept(ctx context.Context, key string, old secret.String, rep 
 		}
 	}
 	var g Grant
-	if t.cfg.Provider.Kind == Salesforce {
-		if err := readHosts(t.cfg.Provider, rep, &g); err != nil {
-			t.refused(current, err)
-			return secret.String{}, err
-		}
+	if err := t.check(key, rep, &g); err != nil {
+		t.refused(key, current, err)
+		return secret.String{}, err
 	}
 	h := held{token: secret.New(rep.access), got: sent}
 	if rep.life > 0 {
@@ -345,6 +352,22 @@ func (t *Tokens) accept(ctx context.Context, key string, old secret.String, rep 
 	t.handOver(ctx, key, current, h)
 	t.cfg.Log.LogAttrs(ctx, slog.LevelInfo, "access token refreshed", slog.Bool("rotated", !current.Equal(old)))
 	return h.token, nil
+}
+
+// check looks at what a refresh brought as a sign-in looks at its grant: what was granted then may
+// have been taken away, and the hosts may be others.
+func (t *Tokens) check(key string, rep reply, g *Grant) error {
+	p := t.cfg.Provider
+	if key == noScopes && rep.scopes != nil {
+		missing := slices.DeleteFunc(p.missing(rep.scopes), func(s string) bool { return s == "refresh_token" }) // it just worked
+		if len(missing) > 0 {
+			return scopeMissing("refresh token", missing)
+		}
+	}
+	if p.Kind != Salesforce {
+		return nil
+	}
+	return readHosts(p, rep, g)
 }
 
 // save stores a rotated token, and remembers it until that has worked.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -153,18 +154,19 @@ func TestA13OneRefresh(t *testing.T) {
 		t.Fatal(err)
 	}
 	iss.ExpireAccess("alice@example.org")
-	iss.Misbehave(oauthtest.Mischief{TokenDelay: 200 * time.Millisecond})
+	iss.Misbehave(oauthtest.Mischief{TokenDelay: 500 * time.Millisecond})
 	var wg sync.WaitGroup
 	out := make([]bytes.Buffer, 2)
 	for i := range out {
-		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestRefresher$")
-		cmd.Env = append(os.Environ(), "HAWSER_TEST_REFRESHER="+dir, "HAWSER_TEST_ISSUER="+p.Issuer)
-		cmd.Stdout = &out[i]
+		cmd := refresher(t, dir, p, &out[i])
 		wg.Go(func() {
 			if err := cmd.Run(); err != nil {
 				t.Errorf("%v: %s", err, out[i].String())
 			}
 		})
+	}
+	if err := os.WriteFile(filepath.Join(dir, "go"), waitReady(t, dir, len(out)), 0o600); err != nil {
+		t.Fatal(err)
 	}
 	wg.Wait()
 	if n := iss.Count("token:refresh_token"); n != 1 {
@@ -188,12 +190,93 @@ func TestA13OneRefresh(t *testing.T) {
 	if now, _ := store.Load(t.Context()); now.Equal(g.Refresh) || !iss.RefreshValid(now.Reveal()) {
 		t.Error("the stored refresh token is not the new one")
 	}
-	for tok := range seen { // the hand-over keeps nothing readable
-		b, err := os.ReadFile(filepath.Join(dir, "lock.handover"))
-		if err != nil || bytes.Contains(b, []byte(tok)) {
-			t.Errorf("hand-over: %v", err)
+	if _, err := os.Stat(filepath.Join(dir, "lock.handover")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the hand-over is still there: %v", err)
+	}
+}
+
+// refresher is a process that runs TestRefresher.
+func refresher(t *testing.T, dir string, p Provider, out io.Writer, env ...string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestRefresher$")
+	cmd.Env = append(append(os.Environ(), "HAWSER_TEST_REFRESHER="+dir, "HAWSER_TEST_ISSUER="+p.Issuer), env...)
+	cmd.Stdout = out
+	return cmd
+}
+
+// waitReady waits until n processes are about to begin.
+func waitReady(t *testing.T, dir string, n int) []byte {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		if ready, err := filepath.Glob(filepath.Join(dir, "ready-*")); err == nil && len(ready) == n {
+			return nil
+		}
+		if time.Now().After(end) {
+			t.Fatal("the processes do not begin")
 		}
 	}
+}
+
+// TestHandOver: the access token goes to disk for a process that waits alone, sealed.
+func TestHandOver(t *testing.T) {
+	t.Parallel()
+	r := signedIn(t, Salesforce)
+	alone := r.tokens()
+	if _, err := alone.Token(t.Context(), secret.String{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(alone.handOverPath()); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("handed over to nobody: %v", err)
+	}
+	waiting := r.tokens().announce(t.Context())
+	r.now = r.now.Add(time.Hour)
+	tok, err := r.tokens().Token(t.Context(), secret.String{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealed, err := os.ReadFile(alone.handOverPath())
+	if err != nil || len(sealed) < len(tok.Reveal()) || bytes.Contains(sealed, []byte(tok.Reveal())) {
+		t.Errorf("%d bytes handed over, %v", len(sealed), err)
+	}
+	if info, err := os.Stat(alone.handOverPath()); err != nil || info.Mode().Perm() != lockFileMode {
+		t.Errorf("%v, %v", info.Mode(), err)
+	}
+	stranger := r.tokens()
+	if _, ok := stranger.takeOver(t.Context(), noScopes, secret.String{}, r.grant.Refresh); ok {
+		t.Error("opened with an older refresh token")
+	}
+	for range 2 { // while others wait it stays
+		if got, ok := stranger.takeOver(t.Context(), noScopes, secret.String{}, r.store.v); !ok || !got.Equal(tok) {
+			t.Error("not taken over")
+		}
+	}
+	if err := waiting.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := stranger.takeOver(t.Context(), noScopes, secret.String{}, r.store.v); !ok {
+		t.Error("the last one does not get it")
+	}
+	if _, err := os.Stat(alone.handOverPath()); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("left behind: %v", err)
+	}
+	waiting = stranger.announce(t.Context())
+	defer func() { _ = waiting.Close() }()
+	stranger.handOver(t.Context(), noScopes, r.store.v, held{token: tok, got: r.now})
+	r.now = r.now.Add(2 * handOverLife)
+	if _, ok := r.tokens().takeOver(t.Context(), noScopes, secret.String{}, r.store.v); ok {
+		t.Error("taken over after its time")
+	}
+}
+
+// stalledStore is a Store whose Save hangs and says so in a file.
+type stalledStore struct{ fileStore }
+
+func (s stalledStore) Save(ctx context.Context, _ secret.String) error {
+	if err := os.WriteFile(string(s.fileStore)+".saving", nil, 0o600); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return ctx.Err()
 }
 
 // TestRefresher is a process of TestA13OneRefresh and TestKillBetweenReplyAndSave.
@@ -203,7 +286,19 @@ func TestRefresher(t *testing.T) {
 		return
 	}
 	p := NewSalesforce(os.Getenv("HAWSER_TEST_ISSUER"), "hawser", []string{"http://localhost:1/callback"})
-	tk := NewTokens(Config{Provider: p, Store: fileStore(filepath.Join(dir, "refresh")), Lock: filepath.Join(dir, "lock"), Log: quiet()})
+	var store Store = fileStore(filepath.Join(dir, "refresh"))
+	if os.Getenv("HAWSER_TEST_STALL") != "" {
+		store = stalledStore{fileStore(filepath.Join(dir, "refresh"))}
+	}
+	tk := NewTokens(Config{Provider: p, Store: store, Lock: filepath.Join(dir, "lock"), Log: quiet()})
+	if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("ready-%d", os.Getpid())), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		if _, err := os.Stat(filepath.Join(dir, "go")); err == nil {
+			break
+		}
+	}
 	var wg sync.WaitGroup
 	for range 32 {
 		wg.Go(func() {
@@ -218,46 +313,79 @@ func TestRefresher(t *testing.T) {
 	wg.Wait()
 }
 
-// TestKillBetweenReplyAndSave: a process that dies with the rotated token in its hands costs one
-// sign-in, never a loop.
+// TestKillBetweenReplyAndSave: a process that is killed with the rotated token in its hands, and one
+// whose answer is lost, cost one sign-in, never a loop.
 func TestKillBetweenReplyAndSave(t *testing.T) {
 	t.Parallel()
-	iss, p := provider(t, Salesforce)
-	g, err := signIn(t, p, oauthtest.Browser{})
-	if err != nil {
+	for name, lose := range map[string]func(*testing.T, *oauthtest.Issuer, Provider, string){"kill": killed, "lost reply": lost} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			iss, p := provider(t, Salesforce)
+			g, err := signIn(t, p, oauthtest.Browser{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			dir := t.TempDir()
+			store := fileStore(filepath.Join(dir, "refresh"))
+			if err := store.Save(t.Context(), g.Refresh); err != nil {
+				t.Fatal(err)
+			}
+			lose(t, iss, p, dir)
+			if n := iss.Count("token:refresh_token"); n != 1 {
+				t.Errorf("%d refreshes before", n)
+			}
+			tk := NewTokens(Config{Provider: p, Store: store, Lock: filepath.Join(dir, "lock"), Log: quiet()})
+			for range 5 {
+				if _, err := tk.Token(t.Context(), secret.String{}); !fault.Is(err, fault.TokenRevoked) {
+					t.Errorf("afterwards: %v", err)
+				}
+			}
+			if n := iss.Count("token:refresh_token"); n != 2 {
+				t.Errorf("%d refreshes, want 2", n)
+			}
+			if g, err = signIn(t, p, oauthtest.Browser{}); err != nil {
+				t.Fatal(err)
+			}
+			if err := tk.Adopt(t.Context(), g); err != nil {
+				t.Fatal(err)
+			}
+			if tok, err := tk.Token(t.Context(), secret.String{}); err != nil || tok.Empty() {
+				t.Errorf("after the sign-in: %v", err)
+			}
+		})
+	}
+}
+
+// killed ends a process with SIGKILL after the answer came and before the new token is stored.
+func killed(t *testing.T, _ *oauthtest.Issuer, p Provider, dir string) {
+	cmd := refresher(t, dir, p, nil, "HAWSER_TEST_STALL=1")
+	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
-	store := fileStore(filepath.Join(dir, "refresh"))
-	if err := store.Save(t.Context(), g.Refresh); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "go"), waitReady(t, dir, 1), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	iss.Misbehave(oauthtest.Mischief{LoseReply: true, Times: 1}) // the same as dying before the save
-	tk := NewTokens(Config{Provider: p, Store: store, Lock: filepath.Join(dir, "lock"), Log: quiet()})
-	_, err = tk.Token(t.Context(), secret.String{})
-	if f := fault.Of(err); f.Code.Class() != fault.Retry || !f.Unknown {
-		t.Errorf("lost reply: %v", err)
-	}
-	if n := iss.Count("token:refresh_token"); n != 1 {
-		t.Errorf("%d refreshes in one call", n)
-	}
-	for range 5 {
-		if _, err := tk.Token(t.Context(), secret.String{}); !fault.Is(err, fault.TokenRevoked) && !fault.Is(err, fault.TooManyRequests) {
-			t.Errorf("afterwards: %v", err)
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		if _, err := os.Stat(filepath.Join(dir, "refresh.saving")); err == nil {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("the process does not get as far as to save")
 		}
 	}
-	if n := iss.Count("token:refresh_token"); n != 2 {
-		t.Errorf("%d refreshes, want 2", n)
-	}
-	g, err = signIn(t, p, oauthtest.Browser{})
-	if err != nil {
+	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	if err := tk.Adopt(t.Context(), g); err != nil {
-		t.Fatal(err)
-	}
-	if tok, err := tk.Token(t.Context(), secret.String{}); err != nil || tok.Empty() {
-		t.Errorf("after the sign-in: %v", err)
+	_ = cmd.Wait() // killed
+}
+
+// lost cuts the connection after the issuer did its work.
+func lost(t *testing.T, iss *oauthtest.Issuer, p Provider, dir string) {
+	iss.Misbehave(oauthtest.Mischief{LoseReply: true, Times: 1})
+	tk := NewTokens(Config{Provider: p, Store: fileStore(filepath.Join(dir, "refresh")), Lock: filepath.Join(dir, "lock"), Log: quiet()})
+	_, err := tk.Token(t.Context(), secret.String{})
+	if f := fault.Of(err); f.Code.Class() != fault.Retry || !f.Unknown {
+		t.Errorf("lost reply: %v", err)
 	}
 }
 
@@ -392,6 +520,51 @@ func TestKeepsTokenOnOutage(t *testing.T) {
 	}
 }
 
+// TestA10OldTokenKept: an answer that is no token answer leaves the stored token as it was.
+func TestA10OldTokenKept(t *testing.T) {
+	t.Parallel()
+	for name, raw := range oddReplies {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := signedIn(t, Google)
+			r.iss.Misbehave(oauthtest.Mischief{RawReply: raw, Times: 1})
+			tk := r.tokens()
+			if _, err := tk.Token(t.Context(), secret.String{}); err == nil || fault.Of(err).Code == fault.Internal {
+				t.Errorf("%v", err)
+			}
+			if name == "error 200" { // which says that the token is over
+				return
+			}
+			if !r.store.v.Equal(r.grant.Refresh) || len(r.store.saved) != 0 {
+				t.Error("the stored token changed")
+			}
+			if _, err := tk.Token(t.Context(), secret.String{}); err != nil {
+				t.Errorf("afterwards: %v", err)
+			}
+		})
+	}
+}
+
+// TestG07ScopeWithdrawn: what is no longer granted at a refresh is named; the rotated token is kept.
+func TestG07ScopeWithdrawn(t *testing.T) {
+	t.Parallel()
+	for name, kind := range kinds {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := signedIn(t, kind)
+			r.iss.Misbehave(oauthtest.Mischief{Change: map[string]any{"scope": "openid refresh_token"}, Times: 1})
+			tk := r.tokens()
+			tok, err := tk.Token(t.Context(), secret.String{})
+			if f := fault.Of(err); !tok.Empty() || !fault.Is(err, fault.ScopeMissing) || f.Detail != map[bool]string{true: "api", false: "mail"}[kind == Salesforce] {
+				t.Errorf("%v", err)
+			}
+			if _, err := tk.Token(t.Context(), secret.String{}); err != nil {
+				t.Errorf("granted again: %v", err)
+			}
+		})
+	}
+}
+
 // TestRefreshOutlivesCaller: a caller that gives up in the middle does not cost the sign-in.
 func TestRefreshOutlivesCaller(t *testing.T) {
 	t.Parallel()
@@ -408,7 +581,8 @@ func TestRefreshOutlivesCaller(t *testing.T) {
 	}
 }
 
-// TestA09HostsAtRefresh: a refresh that points to a foreign host gives no token out.
+// TestA09HostsAtRefresh: a refresh that points to a foreign host gives no token out. The rotated
+// refresh token stays: to drop it would make a passing fault of the server cost a sign-in.
 func TestA09HostsAtRefresh(t *testing.T) {
 	t.Parallel()
 	r := signedIn(t, Salesforce)
@@ -421,6 +595,7 @@ func TestA09HostsAtRefresh(t *testing.T) {
 func TestTokenFor(t *testing.T) {
 	t.Parallel()
 	r := signedIn(t, Microsoft)
+	r.iss.Consented = []string{"https://graph.microsoft.com/Calendars.ReadBasic"}
 	tk := r.tokens()
 	mail, err := tk.Token(t.Context(), secret.String{})
 	if err != nil {

@@ -141,7 +141,8 @@ func (s Site) ask(ctx context.Context, client *http.Client, base string) (doc ma
 	return nil, Site{}, fault.New(fault.NotTheServer, op, errors.New("too many redirects"))
 }
 
-// read checks the document: every address in it has to be on a host that the site's token may see.
+// read checks the document: the addresses that get a token have to be on hosts that the site's
+// token may see.
 func (s Site) read(doc map[string]any, at Site) (Found, error) {
 	f := Found{Site: at}
 	f.Issuer, _ = doc["issuer"].(string)
@@ -157,7 +158,11 @@ func (s Site) read(doc map[string]any, at Site) (Found, error) {
 		if err != nil || u.User != nil {
 			return Found{}, refuse(NotAddress)
 		}
-		if err := at.Trust(u); err != nil {
+		rule := at.Trust
+		if key == "issuer" || key == "authorization_endpoint" || key == "jwks_uri" {
+			rule = at.Names
+		}
+		if err := rule(u); err != nil {
 			return Found{}, err
 		}
 	}
@@ -209,11 +214,15 @@ func network(op string, err error) error {
 // socket that is about to connect, so that a name which leads to the local network (DNS
 // rebinding) reaches nothing there. A host that is not Salesforce's is a proxy of the company.
 func (p Policy) Dial(ctx context.Context, network, address string) (net.Conn, error) {
-	d := net.Dialer{Timeout: perTry, KeepAlive: 30 * time.Second}
+	return p.dialer(address).DialContext(ctx, network, address)
+}
+
+func (p Policy) dialer(address string) *net.Dialer {
+	d := &net.Dialer{Timeout: perTry, KeepAlive: 30 * time.Second}
 	if s, err := Parse("https://"+address, p); err == nil && s.Kind != Custom {
 		d.ControlContext = func(_ context.Context, _, connecting string, _ syscall.RawConn) error { return public(connecting) }
 	}
-	return d.DialContext(ctx, network, address)
+	return d
 }
 
 // public refuses addresses that no server of Salesforce's has.

@@ -62,12 +62,16 @@ const (
 	Content     Hint = "content"
 	Instance    Hint = "instance" // na1.salesforce.com: not served any more
 	Foreign     Hint = "foreign"  // none of the supported endings
+	Retired     Hint = "retired"  // an address of before enhanced domains that leads nowhere any more
 )
 
 // refusal is the cause inside the fault. The address is not part of its text.
 type refusal struct{ hint Hint }
 
 func (r refusal) Error() string { return string(r.hint) }
+
+// RefuseRetired is the refusal of an old address whose site could not be found anywhere.
+func RefuseRetired() error { return refuse(Retired) }
 
 func refuse(h Hint) error { return fault.New(fault.SiteRefused, "check address", refusal{h}) }
 
@@ -270,20 +274,28 @@ func sitePath(path string) (string, error) {
 }
 
 // Trust says whether a bearer token of this site may go to u: to the site's host, to the org's
-// own host, or to hosts that policy names. The identity address, which is only read, may also be
-// on Salesforce's login hosts.
+// own host, or to hosts that policy names.
 func (s Site) Trust(u *url.URL) error {
 	other, err := Parse(u.Scheme+"://"+u.Host, s.policy)
 	if err != nil {
 		return err
 	}
 	switch {
-	case other.Host == s.Host, other.Kind == Custom, other.Kind == Login:
+	case other.Host == s.Host, other.Kind == Custom:
 		return nil
 	case other.Kind == MyDomain && s.org() == "", other.Kind == MyDomain && s.org() == other.org():
 		return nil
 	}
 	return refuse(Foreign)
+}
+
+// Names says whether u may be the address by which Salesforce names an account of this site, or a
+// page that is shown or read without a token: what [Site.Trust] allows, and the login hosts.
+func (s Site) Names(u *url.URL) error {
+	if other, err := Parse(u.Scheme+"://"+u.Host, s.policy); err == nil && other.Kind == Login {
+		return nil
+	}
+	return s.Trust(u)
 }
 
 // org returns the part of the host that all hosts of an org share since enhanced domains:

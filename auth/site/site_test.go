@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/net/dns/dnsmessage"
+
 	"hawser/sync/fault"
 )
 
@@ -87,9 +89,25 @@ func FuzzParse(f *testing.F) {
 	for in := range rows(f) {
 		f.Add(in)
 	}
+	p := Policy{Custom: []string{"partners.acme.com", "127.0.0.1:8080"}}
 	f.Fuzz(func(t *testing.T, in string) {
 		s, err := Parse(in, Policy{})
 		check(t, s, err)
+		named, err := Parse(in, p)
+		if err != nil {
+			return
+		}
+		if named.Kind != Custom {
+			if named.Base != s.Base {
+				t.Errorf("%q becomes %q, with a policy for others %q", in, s.Base, named.Base)
+			}
+			return
+		}
+		again, err := Parse(named.Base, p)
+		if err != nil || again.Base != named.Base || named.Host != "partners.acme.com" && named.Host != "127.0.0.1:8080" ||
+			strings.HasPrefix(named.Base, "http://") && named.Host != "127.0.0.1:8080" {
+			t.Errorf("%q becomes %q, %q: %v", in, named.Base, again.Base, err)
+		}
 	})
 }
 
@@ -141,10 +159,13 @@ func TestA21Trust(t *testing.T) {
 		{"https://acme.my.site.com/partners", "https://acme.my.salesforce.com", true},
 		{"https://acme.my.site.com/partners", "https://ACME.my.salesforce.com.", true},
 		{"https://acme--qa.sandbox.my.site.com", "https://acme--qa.sandbox.my.salesforce.com", true},
-		{"https://acme.my.site.com/partners", "https://login.salesforce.com/id/00D/005", true},
+		{"https://login.salesforce.com", "https://login.salesforce.com", true},
 		{"https://acme.my.site.com/partners", "https://partners.acme.com", true},
 		{"https://login.salesforce.com", "https://acme.my.salesforce.com", true},
 		{"https://acme.force.com", "https://acme.my.salesforce.com", true},
+		{"https://acme.my.site.com/partners", "https://login.salesforce.com/id/00D/005", false}, // read, never called
+		{"https://acme.my.salesforce.com", "https://test.salesforce.com", false},
+		{"https://login.salesforce.com", "https://test.salesforce.com", false},
 		{"https://acme.my.site.com/partners", "https://evil.my.salesforce.com", false},
 		{"https://acme.my.site.com/partners", "https://acme--qa.sandbox.my.salesforce.com", false},
 		{"https://acme.my.site.com/partners", "https://evil.my.site.com", false},
@@ -166,6 +187,10 @@ func TestA21Trust(t *testing.T) {
 		}
 		if err := s.Trust(u); (err == nil) != c.ok {
 			t.Errorf("%s to %s: %v", c.site, c.url, err)
+		}
+		login := u.Host == "login.salesforce.com" || u.Host == "test.salesforce.com"
+		if err := s.Names(u); (err == nil) != (c.ok || login) {
+			t.Errorf("%s named by %s: %v", c.site, c.url, err)
 		}
 	}
 }
@@ -278,9 +303,11 @@ func TestSuccessor(t *testing.T) {
 	}
 }
 
-// TestA22Dial: a listed name that leads to the local network is refused on the socket.
+// TestA22Dial: a listed name that leads to the local network is refused on the socket, also when it
+// led elsewhere a moment ago.
 func TestA22Dial(t *testing.T) {
 	t.Parallel()
+	refusesAll(t, "127.0.0.1", "https://[::1]", "https://0x7f.1", "https://2130706433", "https://169.254.169.254", "https://[::ffff:10.0.0.1]")
 	for _, ip := range []string{"127.0.0.1", "10.1.2.3", "169.254.169.254", "192.168.0.1", "172.16.0.1", "100.64.0.1", "0.0.0.0", "224.0.0.1",
 		"[::1]", "[fe80::1]", "[fd00::1]", "[::ffff:10.0.0.1]", "[::]"} {
 		if err := public(ip + ":443"); HintOf(err) != IPAddress {
@@ -300,4 +327,56 @@ func TestA22Dial(t *testing.T) {
 		t.Fatalf("host named by policy: %v", err)
 	}
 	_ = conn.Close()
+	_, port, _ := net.SplitHostPort(address)
+	for _, rebound := range [][4]byte{{127, 0, 0, 1}, {169, 254, 169, 254}, {10, 0, 0, 1}} {
+		d := Policy{}.dialer("acme.my.site.com:443")
+		d.Resolver = nameServer(t, rebound)
+		if conn, err := d.DialContext(t.Context(), "tcp", "acme.my.site.com:"+port); HintOf(err) != IPAddress {
+			t.Errorf("%v: %v", rebound, err)
+			if err == nil {
+				_ = conn.Close()
+			}
+		}
+	}
+	proxy := Policy{}.dialer("proxy.acme.example:3128") // which may be in the company's own network
+	proxy.Resolver = nameServer(t, [4]byte{127, 0, 0, 1})
+	if conn, err = proxy.DialContext(t.Context(), "tcp", "proxy.acme.example:"+port); err != nil {
+		t.Fatalf("a proxy: %v", err)
+	}
+	_ = conn.Close()
+}
+
+// nameServer is a resolver for which every name has the one address.
+func nameServer(t *testing.T, ip [4]byte) *net.Resolver {
+	t.Helper()
+	at, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		buf := make([]byte, 1500)
+		for {
+			n, from, err := at.ReadFrom(buf)
+			if err != nil {
+				return
+			}
+			var m dnsmessage.Message
+			if m.Unpack(buf[:n]) != nil || len(m.Questions) != 1 {
+				continue
+			}
+			m.Response, m.Additionals = true, nil
+			if q := m.Questions[0]; q.Type == dnsmessage.TypeA {
+				m.Answers = []dnsmessage.Resource{{Header: dnsmessage.ResourceHeader{Name: q.Name, Type: q.Type, Class: q.Class, TTL: 1}, Body: &dnsmessage.AResource{A: ip}}}
+			}
+			if out, err := m.Pack(); err == nil {
+				_, _ = at.WriteTo(out, from)
+			}
+		}
+	}()
+	t.Cleanup(func() { _ = at.Close(); <-done })
+	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "udp", at.LocalAddr().String())
+	}}
 }

@@ -58,7 +58,7 @@ func (s *Issuer) authorize(w http.ResponseWriter, r *http.Request) {
 		s.problem(w, s.dialect("redirect_uri_mismatch", "invalid_request"), s.dialect("redirect_uri must match configuration", "AADSTS50011: The redirect URI does not match"))
 		return
 	}
-	if q.Get("code_challenge") == "" {
+	if q.Get("code_challenge") == "" && !s.NoPKCE {
 		s.problem(w, "invalid_request", "missing required code challenge")
 		return
 	}

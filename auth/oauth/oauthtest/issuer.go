@@ -41,6 +41,9 @@ type User struct {
 	Email    string
 	Password string
 	Subject  string
+	// Addresses are what Graph calls proxyAddresses, for the Microsoft flavour: "SMTP:" before the
+	// first one, "smtp:" before others, and more that are no mail addresses at all.
+	Addresses []string
 }
 
 // Client is a registered application. Without Redirects any loopback address is taken, by the
@@ -66,6 +69,11 @@ type Issuer struct {
 	TokenLife  time.Duration // of access tokens; default 1 h
 	CodeLife   time.Duration // of authorization codes; default 15 min
 	PromiseIss bool          // metadata promises iss in the callback (RFC 9207), and it comes
+	NoPKCE     bool          // metadata does not speak of PKCE, and no verifier is asked for
+
+	// Consented are permissions that the directory of the Microsoft flavour gave the app beside
+	// those that its users allow.
+	Consented []string
 
 	// OrgID, InstanceURL and CommunityURL are what the Salesforce flavour puts into its token
 	// answers; by default an 18-character id, the issuer's origin and no community.

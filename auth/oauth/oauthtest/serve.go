@@ -61,6 +61,8 @@ func (s *Issuer) route(path string) (name string, h http.HandlerFunc) {
 		return "revoke", s.revoke
 	case path == "/introspect":
 		return "introspect", s.introspect
+	case path == "/v1.0/me" && s.Flavour == Microsoft:
+		return "graph", s.graphMe
 	}
 	return "", nil
 }
@@ -99,7 +101,9 @@ func (s *Issuer) metadata(w http.ResponseWriter, r *http.Request) {
 		"response_types_supported":              []string{"code"},
 		"subject_types_supported":               []string{"public"},
 		"id_token_signing_alg_values_supported": []string{"RS256"},
-		"code_challenge_methods_supported":      []string{"S256"},
+	}
+	if !s.NoPKCE {
+		doc["code_challenge_methods_supported"] = []string{"S256"}
 	}
 	if s.PromiseIss {
 		doc["authorization_response_iss_parameter_supported"] = true

@@ -120,7 +120,7 @@ func (s *Issuer) exchangeLocked(r *http.Request, f url.Values, m Mischief) (map[
 		return nil, &refusal{"invalid_grant", "invalid authorization code"}
 	}
 	sum := sha256.Sum256([]byte(f.Get("code_verifier")))
-	if base64.RawURLEncoding.EncodeToString(sum[:]) != strings.TrimRight(g.challenge, "=") {
+	if !s.NoPKCE && base64.RawURLEncoding.EncodeToString(sum[:]) != strings.TrimRight(g.challenge, "=") {
 		return nil, &refusal{"invalid_grant", "invalid code verifier"}
 	}
 	g.used = true
@@ -166,10 +166,9 @@ func (s *Issuer) renewLocked(r *http.Request, f url.Values) (map[string]any, *re
 		s.dropLocked(func(t *token) bool { return t.family == old.family })
 		return nil, gone
 	}
-	scopes := old.scopes
-	if want := strings.Fields(f.Get("scope")); len(want) > 0 {
-		// Microsoft gives an access token for any resource that was consented to, one at a time.
-		scopes = want
+	scopes, no := s.narrow(old.scopes, strings.Fields(f.Get("scope")))
+	if no != nil {
+		return nil, no
 	}
 	user := &User{Email: old.email}
 	for _, u := range s.usersLocked() {
@@ -187,6 +186,28 @@ func (s *Issuer) renewLocked(r *http.Request, f url.Values) (map[string]any, *re
 		doc["refresh_token"] = s.mintLocked(s.refreshLocked(), "rt", g).value
 	}
 	return doc, nil
+}
+
+// narrow returns the scopes of a new access token: those of the sign-in, or what is asked for. With
+// one refresh token Microsoft serves every resource that somebody has consented to, one at a time.
+func (s *Issuer) narrow(granted, want []string) ([]string, *refusal) {
+	if len(want) == 0 {
+		return granted, nil
+	}
+	resource := ""
+	for _, scope := range want {
+		at := strings.LastIndexByte(scope, '/')
+		switch {
+		case !slices.Contains(granted, scope) && !slices.Contains(s.Consented, scope):
+			return nil, &refusal{s.dialect("invalid_scope", "invalid_grant"),
+				s.dialect("scope exceeds what was granted", "AADSTS65001: The user or administrator has not consented to use the application")}
+		case s.Flavour == Microsoft && at > 0 && resource != "" && resource != scope[:at]:
+			return nil, &refusal{"invalid_request", "AADSTS28000: Provided value for the input parameter scope is not valid because it contains more than one resource"}
+		case at > 0:
+			resource = scope[:at]
+		}
+	}
+	return want, nil
 }
 
 func (s *Issuer) answerLocked(r *http.Request, g *grant, scopes []string) map[string]any {
@@ -294,6 +315,27 @@ func (s *Issuer) userinfo(w http.ResponseWriter, r *http.Request) {
 		u = &User{Email: t.email}
 	}
 	reply(w, http.StatusOK, s.claims(r, u))
+}
+
+// graphMe is Microsoft Graph's GET /me, for a token of Graph's alone.
+func (s *Issuer) graphMe(w http.ResponseWriter, r *http.Request) {
+	t, ok := s.lookup(strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "))
+	if !ok || !slices.Contains(t.scopes, "https://graph.microsoft.com/User.Read") {
+		reply(w, http.StatusUnauthorized, map[string]any{"error": map[string]any{"code": "InvalidAuthenticationToken", "message": "Access token validation failure. Invalid audience."}})
+		return
+	}
+	doc := map[string]any{"@odata.context": "https://graph.microsoft.com/v1.0/$metadata#users/$entity"}
+	u := s.find(t.email)
+	if u == nil {
+		u = &User{Email: t.email}
+	}
+	all := map[string]any{"id": s.subject(u), "mail": u.Email, "userPrincipalName": u.Email, "proxyAddresses": append([]string{}, u.Addresses...), "otherMails": []string{}}
+	for _, name := range strings.Split(r.URL.Query().Get("$select"), ",") {
+		if v, known := all[name]; known {
+			doc[name] = v
+		}
+	}
+	reply(w, http.StatusOK, doc)
 }
 
 // revoke ends a refresh token with its family, or one access token (RFC 7009).
