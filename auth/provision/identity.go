@@ -116,9 +116,9 @@ func peek(token string) (claims, error) {
 
 // verified checks a token's signature with the issuer's keys, which are read anew when they do not
 // fit: an issuer changes its keys when it likes.
-func (s *Server) verified(ctx context.Context, token, issuer string) error {
+func (i *issuers) verified(ctx context.Context, token, issuer string) error {
 	for _, age := range []time.Duration{keysLife, keysInterval} {
-		keys, err := s.issuers.within(ctx, issuer, age)
+		keys, err := i.within(ctx, issuer, age)
 		if err != nil {
 			return err
 		}
@@ -135,8 +135,8 @@ func (s *Server) verified(ctx context.Context, token, issuer string) error {
 }
 
 // accept holds a token against an issuer that is trusted for it, and returns its claims.
-func (s *Server) accept(ctx context.Context, token, issuer string, clients []string, nonce string) (claims, error) {
-	if err := s.verified(ctx, token, issuer); err != nil {
+func (i *issuers) accept(ctx context.Context, token, issuer string, clients []string, nonce string) (claims, error) {
+	if err := i.verified(ctx, token, issuer); err != nil {
 		return claims{}, err
 	}
 	c, err := peek(token) // the very bytes that were verified
@@ -148,7 +148,7 @@ func (s *Server) accept(ctx context.Context, token, issuer string, clients []str
 	if !audienceOK || c.Nonce != nonce || c.Issuer != issuer {
 		return c, errNotProven
 	}
-	now := s.cfg.Now()
+	now := i.now()
 	switch issued := c.Issued.time(); {
 	case issued.After(now.Add(reqsig.Window)):
 		return c, errNotProven
@@ -161,39 +161,45 @@ func (s *Server) accept(ctx context.Context, token, issuer string, clients []str
 // prove checks the id_tokens of a registration against what the tenant trusts.
 func (s *Server) prove(ctx context.Context, t Tenant, in RegisterIn) (identity, error) {
 	var id identity
-	said, err := peek(in.Salesforce)
-	if err != nil {
+	var err error
+	nonce := IDTokenNonce(SideSalesforce, in.Registration, in.Secret)
+	id.Account, err = s.issuers.account(ctx, in.Salesforce, nonce, t.Sites, func(s Site) []string { return s.ClientIDs })
+	if err != nil || in.Mail == "" {
 		return id, err
-	}
-	var clients []string
-	for _, site := range t.Sites {
-		if site.Issuer == said.Issuer {
-			clients = append(clients, site.ClientIDs...)
-		}
-	}
-	if len(clients) == 0 {
-		return id, errNotProven
-	}
-	c, err := s.accept(ctx, in.Salesforce, said.Issuer, clients, IDTokenNonce(SideSalesforce, in.Registration, in.Secret))
-	if err != nil {
-		return id, err
-	}
-	var ok bool
-	if id.Account, ok = subjectAccount(c.Subject); !ok {
-		return id, errNotProven
-	}
-	// One issuer serves many orgs: which of them counts is the tenant's.
-	own := slices.ContainsFunc(t.Sites, func(s Site) bool {
-		org, ok := canonicalID("00D", s.OrgID)
-		return ok && s.Issuer == c.Issuer && org == id.Account.OrgID
-	})
-	if !own {
-		return id, errNotProven
-	}
-	if in.Mail == "" {
-		return id, nil
 	}
 	return s.proveMail(ctx, t, in, id)
+}
+
+// account returns whom a Salesforce id_token proves, when one of the sites issued it to one of its
+// clients for a user of its org. Nobody but a site's issuer is asked for keys.
+func (i *issuers) account(ctx context.Context, token, nonce string, sites []Site, clients func(Site) []string) (Account, error) {
+	said, err := peek(token)
+	if err != nil {
+		return Account{}, err
+	}
+	var audiences []string
+	for _, site := range sites {
+		if site.Issuer == said.Issuer {
+			audiences = append(audiences, clients(site)...)
+		}
+	}
+	if len(audiences) == 0 {
+		return Account{}, errNotProven
+	}
+	c, err := i.accept(ctx, token, said.Issuer, audiences, nonce)
+	if err != nil {
+		return Account{}, err
+	}
+	account, ok := subjectAccount(c.Subject)
+	// One issuer serves many orgs: which of them counts is the tenant's.
+	own := slices.ContainsFunc(sites, func(s Site) bool {
+		org, ok := canonicalID("00D", s.OrgID)
+		return ok && s.Issuer == c.Issuer && org == account.OrgID
+	})
+	if !ok || !own {
+		return Account{}, errNotProven
+	}
+	return account, nil
 }
 
 var guid = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
@@ -212,7 +218,7 @@ func (s *Server) proveMail(ctx context.Context, t Tenant, in RegisterIn, id iden
 	if at < 0 {
 		return id, errNotProven
 	}
-	c, err := s.accept(ctx, in.Mail, said.Issuer, t.Mail[at].ClientIDs, IDTokenNonce(SideMail, in.Registration, in.Secret))
+	c, err := s.issuers.accept(ctx, in.Mail, said.Issuer, t.Mail[at].ClientIDs, IDTokenNonce(SideMail, in.Registration, in.Secret))
 	if err != nil {
 		return id, err
 	}
@@ -300,15 +306,9 @@ func (i *issuers) within(ctx context.Context, issuer string, age time.Duration) 
 
 // fetch reads the issuer's discovery document and then its keys.
 func (i *issuers) fetch(ctx context.Context, issuer string) (*oidc.StaticKeySet, error) {
-	var about struct {
-		Issuer string `json:"issuer"`
-		Keys   string `json:"jwks_uri"`
-	}
-	if err := i.get(ctx, strings.TrimSuffix(issuer, "/")+"/.well-known/openid-configuration", &about); err != nil {
+	about, err := i.about(ctx, issuer)
+	if err != nil {
 		return nil, err
-	}
-	if about.Issuer != issuer {
-		return nil, errors.New("discovery names another issuer")
 	}
 	var doc struct {
 		Keys []json.RawMessage `json:"keys"`
@@ -329,9 +329,28 @@ func (i *issuers) fetch(ctx context.Context, issuer string) (*oidc.StaticKeySet,
 	return set, nil
 }
 
+// discovery is what is read of an issuer's discovery document.
+type discovery struct {
+	Issuer    string `json:"issuer"`
+	Keys      string `json:"jwks_uri"`
+	Authorize string `json:"authorization_endpoint"`
+	Token     string `json:"token_endpoint"`
+	Revoke    string `json:"revocation_endpoint"`
+}
+
+func (i *issuers) about(ctx context.Context, issuer string) (discovery, error) {
+	var about discovery
+	if err := i.get(ctx, strings.TrimSuffix(issuer, "/")+"/.well-known/openid-configuration", &about); err != nil {
+		return about, err
+	}
+	if about.Issuer != issuer {
+		return about, errors.New("discovery names another issuer")
+	}
+	return about, nil
+}
+
 func (i *issuers) get(ctx context.Context, address string, out any) error {
-	u, err := url.Parse(address)
-	if err != nil || u.Scheme != "https" && (u.Scheme != "http" || !net.ParseIP(u.Hostname()).IsLoopback()) {
+	if !safeAddress(address) {
 		return errors.New("read issuer: address is not https")
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
@@ -350,4 +369,10 @@ func (i *issuers) get(ctx context.Context, address string, out any) error {
 		return errors.New("read issuer: not JSON")
 	}
 	return nil
+}
+
+// safeAddress reports whether an address is https, or http on this machine.
+func safeAddress(address string) bool {
+	u, err := url.Parse(address)
+	return err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http" && net.ParseIP(u.Hostname()).IsLoopback())
 }

@@ -69,11 +69,13 @@ type Tenancy interface {
 	// name is another tenant's.
 	SetTenant(ctx context.Context, id reqsig.TenantID, t Tenant, e Event) error
 
-	// PutAdmin lets an account open the admin page, or changes its group. [ErrNotFound] when the
-	// tenant is unknown.
+	// PutAdmin lets an account open the admin page, with Since at e.At, or changes its group and
+	// nothing else; a.Since is ignored. [ErrNotFound] when the tenant is unknown.
 	PutAdmin(ctx context.Context, id reqsig.TenantID, a Admin, e Event) error
 	// DeleteAdmin takes that away. [ErrNotFound].
 	DeleteAdmin(ctx context.Context, id reqsig.TenantID, a Account, e Event) error
+	// EndSessions sets Since to e.At. [ErrNotFound] when the account is no admin.
+	EndSessions(ctx context.Context, id reqsig.TenantID, a Account, e Event) error
 	// Admins lists a tenant's admins by org and user id.
 	Admins(ctx context.Context, id reqsig.TenantID) ([]Admin, error)
 
@@ -82,6 +84,9 @@ type Tenancy interface {
 	// Events lists a tenant's audit log, newest first: at most limit events with an id below
 	// before; before 0 begins at the newest.
 	Events(ctx context.Context, id reqsig.TenantID, before int64, limit int) ([]Event, error)
+	// GroupEvents is Events of what was done to the group's present users, to their codes and
+	// computers, and to the group's keys and policy; group "" is the whole tenant.
+	GroupEvents(ctx context.Context, id reqsig.TenantID, group string, before int64, limit int) ([]Event, error)
 }
 
 // Keys are the secrets that sign requests, enrolment codes among them.

@@ -35,6 +35,9 @@ type Site struct {
 	Issuer    string   `json:"issuer"`    // exactly as in the token: "https://acme.my.site.com/partners"
 	OrgID     string   `json:"orgId"`     // 18 characters; tokens of another org are refused
 	ClientIDs []string `json:"clientIds"` // accepted audiences
+	// AdminClientID is the app with which the tenant's admins sign in to the admin page; "" when
+	// they cannot do so at this site. No computer registers with it.
+	AdminClientID string `json:"adminClientId,omitempty"`
 }
 
 // MailIssuer is an OpenID provider whose id_tokens prove a mailbox. In Microsoft's issuer,
@@ -96,9 +99,11 @@ const MaxAliases = 4
 
 // UserQuery selects users, ordered by external id.
 type UserQuery struct {
-	Group string // "" is every group
-	After string // external id after which to go on; "" is the beginning
-	Limit int    // 1 to 500
+	Group  string // "" is every group
+	ID     string // this external id alone; "" is everybody
+	Prefix string // of the external id or, in lower case, of the mailbox; "" is everybody
+	After  string // external id after which to go on; "" is the beginning
+	Limit  int    // 1 to 500
 }
 
 // DeviceState is where a registration stands.
@@ -191,13 +196,16 @@ type Policy struct {
 type Admin struct {
 	Account Account
 	Group   string // "" sees the whole tenant, else this group's users alone
+	// Since is set by the store: when the admin was added or last signed out. A session of the
+	// admin page that began earlier is over.
+	Since time.Time
 }
 
 // Event is a line of the audit log. It is written in the transaction of what it tells of.
 type Event struct {
 	ID      int64 // rises in a tenant; set by the store
 	At      time.Time
-	Actor   string // key id, "operator", or "admin:" and a Salesforce user id
+	Actor   string // key id, "operator", or "admin:" or "stranger:" and a Salesforce user id
 	Action  string // one of a fixed set of words: "user.put"
 	Subject string // id of what it was done to: external id, device id, key id, group
 	Detail  string // one of a fixed set of words, or a number; never content

@@ -21,6 +21,7 @@ import (
 type Vault struct {
 	secrets cipher.AEAD
 	tickets cipher.AEAD
+	pages   cipher.AEAD
 	claims  []byte
 	decoy   Key // opened for unknown ids, so that they cost what known ones do
 }
@@ -37,7 +38,7 @@ func NewVault(master []byte) (*Vault, error) {
 	for _, part := range []struct {
 		label string
 		aead  *cipher.AEAD
-	}{{"secrets", &v.secrets}, {"tickets", &v.tickets}} {
+	}{{"secrets", &v.secrets}, {"tickets", &v.tickets}, {"pages", &v.pages}} {
 		key, err := hkdf.Key(sha256.New, master, nil, "hawserd 1 "+part.label, 32)
 		if err != nil {
 			return nil, fmt.Errorf("open vault: %w", err)
@@ -108,6 +109,21 @@ func (v *Vault) openTicket(tenant reqsig.TenantID, sealed []byte) (ticket, error
 		return t, errors.New("open ticket: not of this tenant")
 	}
 	return t, nil
+}
+
+// SealPage seals what a browser keeps for a web page of this server; purpose keeps it from being
+// taken for something else.
+func (v *Vault) SealPage(purpose string, plain []byte) []byte {
+	return v.pages.Seal(nil, nil, plain, place(purpose))
+}
+
+// OpenPage returns what [Vault.SealPage] sealed for the same purpose.
+func (v *Vault) OpenPage(purpose string, sealed []byte) ([]byte, error) {
+	plain, err := v.pages.Open(nil, nil, sealed, place(purpose))
+	if err != nil {
+		return nil, errors.New("open page's cookie: not sealed here")
+	}
+	return plain, nil
 }
 
 // keySource reads keys for the signature check.

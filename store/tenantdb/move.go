@@ -19,7 +19,7 @@ const moveRows = 100
 // The tables that Move carries, in the order of their references; tenant comes first in each.
 var tenantTables = []table{
 	{"tenant", "id, name, suspended, sites, mail, domains, policy_keys, created"},
-	{"admin", "tenant, org, usr, grp"},
+	{"admin", "tenant, org, usr, grp, since"},
 	{"api_key", "tenant, id, role, grp, usr, sealed, not_after, spent_by, created"},
 	{"person", "tenant, id, grp, org, usr, mailbox, aliases, state, state_at, state_by, bound, created, updated, live"},
 	{"device", "tenant, " + strings.ReplaceAll(deviceColumns, "d.", "")},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"hawser/auth/provision"
@@ -135,6 +136,7 @@ func (d *DB) UserByAccount(ctx context.Context, id reqsig.TenantID, a provision.
 
 // ListUsers implements [provision.Users].
 func (d *DB) ListUsers(ctx context.Context, id reqsig.TenantID, query provision.UserQuery) (all []provision.User, err error) {
+	where, args := usersWhere(id, query)
 	err = d.list(ctx, "list users", id, func(ctx context.Context, q querier) error {
 		all = nil
 		err := each(ctx, q, func(r rows) error {
@@ -145,14 +147,32 @@ func (d *DB) ListUsers(ctx context.Context, id reqsig.TenantID, query provision.
 			u, err := p.user()
 			all = append(all, u)
 			return err
-		}, "SELECT "+personColumns+` FROM person p WHERE p.tenant = $1 AND p.id > $2 AND ($3 = '' OR p.grp = $3) ORDER BY p.id LIMIT $4`,
-			id.String(), query.After, query.Group, int64(query.Limit))
+		}, "SELECT "+personColumns+" FROM person p WHERE "+where+" ORDER BY p.id LIMIT $4", args...)
 		if err != nil || len(all) == 0 {
 			return err
 		}
 		return addDevices(ctx, q, id, all)
 	})
 	return all, err
+}
+
+// usersWhere writes a query's conditions; $4 is its limit.
+func usersWhere(id reqsig.TenantID, query provision.UserQuery) (where string, args []any) {
+	args = []any{id.String(), query.After, query.Group, int64(query.Limit)}
+	where = "p.tenant = $1 AND p.id > $2 AND ($3 = '' OR p.grp = $3)"
+	if query.ID != "" {
+		args = append(args, query.ID)
+		where += fmt.Sprintf(" AND p.id = $%d", len(args))
+	}
+	if query.Prefix != "" {
+		// Two ranges of two indexes. What begins with a prefix comes before the prefix and the last character there is.
+		mailbox := strings.ToLower(query.Prefix)
+		args = append(args, query.Prefix, query.Prefix+"\U0010FFFF", mailbox, mailbox+"\U0010FFFF")
+		n := len(args)
+		where += fmt.Sprintf(` AND p.id IN (SELECT i.id FROM person i WHERE i.tenant = $1 AND i.id >= $%d AND i.id < $%d
+			UNION SELECT m.id FROM person m WHERE m.tenant = $1 AND m.mailbox >= $%d AND m.mailbox < $%d)`, n-3, n-2, n-1, n)
+	}
+	return where, args
 }
 
 // addDevices fills in the devices of users, who are in order.

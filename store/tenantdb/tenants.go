@@ -108,9 +108,9 @@ func (d *DB) nameTaken(ctx context.Context, id reqsig.TenantID, name string) (ta
 // PutAdmin implements [provision.Tenancy].
 func (d *DB) PutAdmin(ctx context.Context, id reqsig.TenantID, a provision.Admin, e provision.Event) error {
 	return d.change(ctx, "put admin", id, func(ctx context.Context, q querier) error {
-		n, err := q.exec(ctx, `INSERT INTO admin (tenant, org, usr, grp) VALUES ($1, $2, $3, $4)
+		n, err := q.exec(ctx, `INSERT INTO admin (tenant, org, usr, grp, since) VALUES ($1, $2, $3, $4, $5)
 			ON CONFLICT (tenant, org, usr) DO UPDATE SET grp = excluded.grp WHERE admin.grp <> excluded.grp`,
-			id.String(), a.Account.OrgID, a.Account.UserID, a.Group)
+			id.String(), a.Account.OrgID, a.Account.UserID, a.Group, stamp(e.At))
 		if err != nil || n == 0 {
 			return err
 		}
@@ -129,15 +129,28 @@ func (d *DB) DeleteAdmin(ctx context.Context, id reqsig.TenantID, a provision.Ac
 	})
 }
 
+// EndSessions implements [provision.Tenancy].
+func (d *DB) EndSessions(ctx context.Context, id reqsig.TenantID, a provision.Account, e provision.Event) error {
+	return d.change(ctx, "end sessions", id, func(ctx context.Context, q querier) error {
+		n, err := q.exec(ctx, "UPDATE admin SET since = $4 WHERE tenant = $1 AND org = $2 AND usr = $3", id.String(), a.OrgID, a.UserID, stamp(e.At))
+		if err != nil || n == 0 {
+			return orNotFound(err)
+		}
+		return log(ctx, q, id.String(), e)
+	})
+}
+
 // Admins implements [provision.Tenancy].
 func (d *DB) Admins(ctx context.Context, id reqsig.TenantID) (all []provision.Admin, err error) {
 	err = d.list(ctx, "list admins", id, func(ctx context.Context, q querier) error {
 		return each(ctx, q, func(r rows) error {
 			var a provision.Admin
-			err := r.Scan(&a.Account.OrgID, &a.Account.UserID, &a.Group)
+			var since int64
+			err := r.Scan(&a.Account.OrgID, &a.Account.UserID, &a.Group, &since)
+			a.Since = moment(since)
 			all = append(all, a)
 			return err
-		}, "SELECT org, usr, grp FROM admin WHERE tenant = $1 ORDER BY org, usr", id.String())
+		}, "SELECT org, usr, grp, since FROM admin WHERE tenant = $1 ORDER BY org, usr", id.String())
 	})
 	return all, err
 }
@@ -152,15 +165,40 @@ func (d *DB) Record(ctx context.Context, id reqsig.TenantID, e provision.Event) 
 // Events implements [provision.Tenancy].
 func (d *DB) Events(ctx context.Context, id reqsig.TenantID, before int64, limit int) (some []provision.Event, err error) {
 	err = d.list(ctx, "list events", id, func(ctx context.Context, q querier) error {
-		return each(ctx, q, func(r rows) error {
-			var e provision.Event
-			var at int64
-			err := r.Scan(&e.ID, &at, &e.Actor, &e.Action, &e.Subject, &e.Detail)
-			e.At = moment(at)
-			some = append(some, e)
-			return err
-		}, `SELECT id, at, actor, action, subject, detail FROM audit WHERE tenant = $1 AND ($2 = 0 OR id < $2)
+		return each(ctx, q, scanEvents(&some), `SELECT id, at, actor, action, subject, detail FROM audit WHERE tenant = $1 AND ($2 = 0 OR id < $2)
 			ORDER BY id DESC LIMIT $3`, id.String(), before, int64(limit))
+	})
+	return some, err
+}
+
+func scanEvents(into *[]provision.Event) func(rows) error {
+	return func(r rows) error {
+		var e provision.Event
+		var at int64
+		err := r.Scan(&e.ID, &at, &e.Actor, &e.Action, &e.Subject, &e.Detail)
+		e.At = moment(at)
+		*into = append(*into, e)
+		return err
+	}
+}
+
+// ofGroup: the first word of an action says what its subject is the id of.
+const ofGroup = `SELECT a.id, a.at, a.actor, a.action, a.subject, a.detail FROM audit a WHERE a.tenant = $1 AND ($2 = 0 OR a.id < $2) AND (
+	(a.action LIKE 'user.%' OR a.action LIKE 'code.%') AND EXISTS (
+		SELECT 1 FROM person p WHERE p.tenant = a.tenant AND p.id = a.subject AND p.grp = $4)
+	OR a.action LIKE 'device.%' AND EXISTS (SELECT 1 FROM device d JOIN person p ON p.tenant = d.tenant AND p.id = d.usr
+		WHERE d.tenant = a.tenant AND d.id = a.subject AND p.grp = $4)
+	OR a.action LIKE 'key.%' AND EXISTS (SELECT 1 FROM api_key k WHERE k.tenant = a.tenant AND k.id = a.subject AND k.grp = $4)
+	OR a.action LIKE 'policy.%' AND a.subject = $4)
+	ORDER BY a.id DESC LIMIT $3`
+
+// GroupEvents implements [provision.Tenancy].
+func (d *DB) GroupEvents(ctx context.Context, id reqsig.TenantID, group string, before int64, limit int) (some []provision.Event, err error) {
+	if group == "" {
+		return d.Events(ctx, id, before, limit)
+	}
+	err = d.list(ctx, "list events", id, func(ctx context.Context, q querier) error {
+		return each(ctx, q, scanEvents(&some), ofGroup, id.String(), before, int64(limit), group)
 	})
 	return some, err
 }

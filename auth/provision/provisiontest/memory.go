@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -170,10 +171,15 @@ func (m *Memory) PutAdmin(_ context.Context, id reqsig.TenantID, a provision.Adm
 	if r == nil {
 		return provision.ErrNotFound
 	}
-	if old, ok := r.admins[a.Account]; !ok || old != a {
-		r.admins[a.Account] = a
-		r.log(e)
+	old, ok := r.admins[a.Account]
+	if ok && old.Group == a.Group {
+		return nil
 	}
+	if a.Since = old.Since; !ok {
+		a.Since = micro(e.At)
+	}
+	r.admins[a.Account] = a
+	r.log(e)
 	return nil
 }
 
@@ -188,6 +194,23 @@ func (m *Memory) DeleteAdmin(_ context.Context, id reqsig.TenantID, a provision.
 		return provision.ErrNotFound
 	}
 	delete(r.admins, a)
+	r.log(e)
+	return nil
+}
+
+// EndSessions implements [provision.Tenancy].
+func (m *Memory) EndSessions(_ context.Context, id reqsig.TenantID, a provision.Account, e provision.Event) error {
+	r := m.lock(id)
+	defer m.mu.Unlock()
+	if r == nil {
+		return provision.ErrNotFound
+	}
+	admin, ok := r.admins[a]
+	if !ok {
+		return provision.ErrNotFound
+	}
+	admin.Since = micro(e.At)
+	r.admins[a] = admin
 	r.log(e)
 	return nil
 }
@@ -220,18 +243,50 @@ func (m *Memory) Record(_ context.Context, id reqsig.TenantID, e provision.Event
 }
 
 // Events implements [provision.Tenancy].
-func (m *Memory) Events(_ context.Context, id reqsig.TenantID, before int64, limit int) ([]provision.Event, error) {
+func (m *Memory) Events(ctx context.Context, id reqsig.TenantID, before int64, limit int) ([]provision.Event, error) {
+	return m.GroupEvents(ctx, id, "", before, limit)
+}
+
+// GroupEvents implements [provision.Tenancy].
+func (m *Memory) GroupEvents(_ context.Context, id reqsig.TenantID, group string, before int64, limit int) ([]provision.Event, error) {
 	r := m.lock(id)
 	defer m.mu.Unlock()
 	var some []provision.Event
 	if r != nil {
 		for _, e := range slices.Backward(r.events) {
-			if (before == 0 || e.ID < before) && len(some) < limit {
+			if (before == 0 || e.ID < before) && len(some) < limit && (group == "" || m.groupOfLocked(id, r, e) == group) {
 				some = append(some, e)
 			}
 		}
 	}
 	return some, nil
+}
+
+// groupOfLocked returns the group that an event is of; "" for none.
+func (m *Memory) groupOfLocked(id reqsig.TenantID, r *rows, e provision.Event) string {
+	user := e.Subject
+	switch kind, _, _ := strings.Cut(e.Action, "."); kind {
+	case "policy":
+		return e.Subject
+	case "key":
+		if k := m.keys[e.Subject]; k != nil && k.Tenant == id.String() {
+			return k.Group
+		}
+		return ""
+	case "device":
+		d := r.devices[e.Subject]
+		if d == nil {
+			return ""
+		}
+		user = d.User
+	case "user", "code":
+	default:
+		return ""
+	}
+	if u := r.users[user]; u != nil {
+		return u.Group
+	}
+	return ""
 }
 
 // PutPolicy implements [provision.Policies].

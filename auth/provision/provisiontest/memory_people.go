@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"hawser/auth/provision"
@@ -192,7 +193,8 @@ func (m *Memory) ListUsers(_ context.Context, id reqsig.TenantID, q provision.Us
 		return nil, nil
 	}
 	for _, u := range r.users {
-		if (q.Group == "" || q.Group == u.Group) && u.ID > q.After {
+		if (q.Group == "" || q.Group == u.Group) && (q.ID == "" || q.ID == u.ID) && u.ID > q.After &&
+			(strings.HasPrefix(u.ID, q.Prefix) || strings.HasPrefix(u.Mailbox, strings.ToLower(q.Prefix))) {
 			c := copyUser(*u)
 			c.Devices = r.devicesOf(u.ID)
 			all = append(all, c)

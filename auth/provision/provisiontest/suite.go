@@ -33,6 +33,8 @@ func RunStore(t *testing.T, open func(t *testing.T) provision.Store) {
 		{"B08UsersAreIdempotent", usersIdempotent},
 		{"UsersOfOneTenantDiffer", usersDiffer},
 		{"L04ListOfAGroup", listOfAGroup},
+		{"L04SearchedUsers", searchedUsers},
+		{"L04EventsOfAGroup", eventsOfAGroup},
 		{"L04Totals", totals},
 		{"UserStates", userStates},
 		{"B07CodeOnce", codeOnce},
@@ -259,26 +261,6 @@ func tenants(c *scene) {
 		names = append(names, one.Name)
 	}
 	c.same("names", names, []string{"acme", "bolt", "zoe"})
-}
-
-func admins(c *scene) {
-	ctx := c.Context()
-	a := provision.Admin{Account: person(1).Account}
-	b := provision.Admin{Account: person(2).Account, Group: "p"}
-	for _, one := range []provision.Admin{b, a, a} {
-		c.ok(c.s.PutAdmin(ctx, c.x, one, c.event("admin.put")))
-	}
-	c.same("events", c.events(c.x), 3)
-	a.Group = "q"
-	c.ok(c.s.PutAdmin(ctx, c.x, a, c.event("admin.put")))
-	all, err := c.s.Admins(ctx, c.x)
-	c.ok(err)
-	c.same("admins", all, []provision.Admin{a, b})
-	c.ok(c.s.DeleteAdmin(ctx, c.x, a.Account, c.event("admin.delete")))
-	c.is(c.s.DeleteAdmin(ctx, c.x, a.Account, c.event("admin.delete")), provision.ErrNotFound)
-	all, err = c.s.Admins(ctx, c.x)
-	c.ok(err)
-	c.same("admins", all, []provision.Admin{b})
 }
 
 func auditLog(c *scene) {

@@ -35,6 +35,7 @@ func (c *scene) probe(id reqsig.TenantID, device string, key string) (leaks []st
 	_, err = s.Policy(ctx, id, "p")
 	note("Policy", err)
 	note("EndKey", s.EndKey(ctx, id, key, c.now, c.event("probe")))
+	note("EndSessions", s.EndSessions(ctx, id, person(1).Account, c.event("probe")))
 	note("DeleteAdmin", s.DeleteAdmin(ctx, id, person(1).Account, c.event("probe")))
 	_, err = c.code(id, 1)
 	note("AddCode", err)
