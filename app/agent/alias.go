@@ -24,12 +24,17 @@ import (
 const (
 	// gmailAPI is where Gmail tells under which addresses somebody sends; the scope for IMAP suffices.
 	gmailAPI = "https://gmail.googleapis.com/gmail/v1/users/me/settings/sendAs"
+	// graphMe is where Microsoft tells the addresses of a mailbox. Every app registration has this
+	// permission from the start; it is not asked for in the browser, as a directory that has not
+	// consented to it would then refuse the whole sign-in.
+	graphMe    = "https://graph.microsoft.com/v1.0/me?$select=mail,proxyAddresses"
+	graphScope = "https://graph.microsoft.com/User.Read"
 	// lookBack is how many sent mails are looked at for addresses of the user's own.
 	lookBack = 200
 	// maxProposed bounds the list, whatever a mailbox holds.
 	maxProposed = 20
-	// maxSendAs bounds Gmail's answer, bytes.
-	maxSendAs = 1 << 20
+	// maxAnswer bounds what a provider answers, bytes.
+	maxAnswer = 1 << 20
 	// aliasTime is how long a look for addresses may take beside what a person waits for.
 	aliasTime    = 20 * time.Second
 	aliasSetting = "aliases"
@@ -151,9 +156,12 @@ func (a *Agent) learn(ctx context.Context, addresses []string, source string) er
 }
 
 // foundAliases asks the provider of a mailbox that has just been signed in to, where it tells.
-// Without an answer the mailbox's own address is used.
+// Without an answer the mailbox's own address is used, and others are proposed from sent mail.
 func (a *Agent) foundAliases(ctx context.Context, side string) {
-	if side != sideMail || mailProvider(a.cfg.Settings.Mail).Kind != oauth.Google {
+	ask := map[oauth.Kind]func(context.Context, *http.Client, *oauth.Tokens) ([]string, error){
+		oauth.Google: sendAs, oauth.Microsoft: proxyAddresses,
+	}[mailProvider(a.cfg.Settings.Mail).Kind]
+	if side != sideMail || ask == nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, aliasTime)
@@ -161,7 +169,7 @@ func (a *Agent) foundAliases(ctx context.Context, side string) {
 	tokens, _, err := a.tokensOf(ctx, sideMail)
 	var addresses []string
 	if err == nil {
-		addresses, err = sendAs(ctx, a.http, tokens)
+		addresses, err = ask(ctx, a.http, tokens)
 	}
 	if err == nil {
 		err = a.learn(ctx, addresses, control.FromProvider)
@@ -173,23 +181,10 @@ func (a *Agent) foundAliases(ctx context.Context, side string) {
 
 // sendAs returns the addresses that Gmail lets the user send as and has verified.
 func sendAs(ctx context.Context, client *http.Client, tokens *oauth.Tokens) ([]string, error) {
-	const op = "read aliases"
 	token, err := tokens.Token(ctx, secret.String{})
 	if err != nil {
 		return nil, err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, gmailAPI, nil)
-	if err != nil {
-		return nil, fault.New(fault.Internal, op, err)
-	}
-	req.Header.Set("Authorization", "Bearer "+token.Reveal())
-	direct := *client
-	direct.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse } // the token stays here
-	resp, err := direct.Do(req)
-	if err != nil {
-		return nil, fault.New(fault.Offline, op, errors.New("no answer"))
-	}
-	defer func() { _ = resp.Body.Close() }()
 	var doc struct {
 		SendAs []struct {
 			Email    string `json:"sendAsEmail"`
@@ -197,11 +192,8 @@ func sendAs(ctx context.Context, client *http.Client, tokens *oauth.Tokens) ([]s
 			Verified string `json:"verificationStatus"`
 		} `json:"sendAs"`
 	}
-	if resp.StatusCode != http.StatusOK {
-		return nil, fault.New(fault.NotTheServer, op, fmt.Errorf("status %d", resp.StatusCode))
-	}
-	if err := json.NewDecoder(io.LimitReader(resp.Body, maxSendAs)).Decode(&doc); err != nil {
-		return nil, fault.New(fault.NotTheServer, op, errors.New("unreadable"))
+	if err := readAnswer(ctx, client, gmailAPI, token, &doc); err != nil {
+		return nil, err
 	}
 	var addresses []string
 	for _, s := range doc.SendAs {
@@ -210,6 +202,62 @@ func sendAs(ctx context.Context, client *http.Client, tokens *oauth.Tokens) ([]s
 		}
 	}
 	return addresses, nil
+}
+
+// proxyAddresses returns the addresses at which Exchange takes mail for the user: the one that mail
+// is sent under first, those that Microsoft itself made last.
+func proxyAddresses(ctx context.Context, client *http.Client, tokens *oauth.Tokens) ([]string, error) {
+	token, err := tokens.TokenFor(ctx, []string{graphScope}, secret.String{})
+	if err != nil {
+		return nil, err
+	}
+	var doc struct {
+		Mail      string   `json:"mail"`
+		Addresses []string `json:"proxyAddresses"` // "SMTP:" the first, "smtp:" others, "SIP:", "X500:", "SPO:" …
+	}
+	if err := readAnswer(ctx, client, graphMe, token, &doc); err != nil {
+		return nil, err
+	}
+	addresses := []string{doc.Mail}
+	for _, prefix := range []string{"SMTP:", "smtp:"} {
+		for _, a := range doc.Addresses {
+			if address, ok := strings.CutPrefix(a, prefix); ok {
+				addresses = append(addresses, address)
+			}
+		}
+	}
+	made := func(address string) int {
+		if strings.HasSuffix(strings.ToLower(address), ".onmicrosoft.com") {
+			return 1
+		}
+		return 0
+	}
+	slices.SortStableFunc(addresses, func(x, y string) int { return made(x) - made(y) })
+	return addresses, nil
+}
+
+// readAnswer reads a JSON answer with a token, which is sent nowhere else.
+func readAnswer(ctx context.Context, client *http.Client, address string, token secret.String, doc any) error {
+	const op = "read aliases"
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return fault.New(fault.Internal, op, err)
+	}
+	req.Header.Set("Authorization", "Bearer "+token.Reveal())
+	direct := *client
+	direct.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	resp, err := direct.Do(req)
+	if err != nil {
+		return fault.New(fault.Offline, op, errors.New("no answer"))
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode != http.StatusOK {
+		return fault.New(fault.NotTheServer, op, fmt.Errorf("status %d", resp.StatusCode))
+	}
+	if err := json.NewDecoder(io.LimitReader(resp.Body, maxAnswer)).Decode(doc); err != nil {
+		return fault.New(fault.NotTheServer, op, errors.New("unreadable"))
+	}
+	return nil
 }
 
 // proposeFromSent proposes the addresses under which the user has sent mail, the most used first.

@@ -56,8 +56,11 @@ func (b *board) derive() control.Status {
 	f.SalesforceFault, f.MailFault = b.sf.Fault, b.mail.Fault
 	f.Waiting, f.NeedsYou = b.counts.Waiting-b.counts.NeedsYou, b.counts.NeedsYou
 	r := engine.Next(f)
-	if r.State == capture.WrongAccount && b.sf.Other == "" && b.mail.Other != "" {
-		r.Which = sideMail
+	if r.State == capture.WrongAccount {
+		r.Which = sideSalesforce
+		if b.sf.Other == "" && b.mail.Other != "" {
+			r.Which = sideMail
+		}
 	}
 	notes := b.notes
 	if b.noFolder != "" {

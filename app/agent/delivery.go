@@ -112,8 +112,12 @@ func (a *Agent) deliveryChanged(ctx context.Context, e deliver.Event) {
 	}
 	a.refreshCounts(ctx)
 	a.board.update(func(b *board) {
-		b.sf.Fault, b.calls.Used = e.Fault, e.Usage.Used
-		if e.Fault != "" {
+		b.calls.Used = e.Usage.Used
+		// A new try has no outcome yet: until then what stopped the last one is shown.
+		if e.Fault != "" || !e.Working || e.LastSuccess.After(b.sf.LastSuccess) {
+			b.sf.Fault = e.Fault
+		}
+		if b.sf.Fault != "" {
 			b.facts.Until = e.Until
 		}
 		if signInLost(e.Fault) {

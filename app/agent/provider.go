@@ -70,7 +70,7 @@ func (a *Agent) find(ctx context.Context, side string) (place, error) {
 		return place{}, a.refused(err)
 	}
 	p := oauth.NewSalesforce(found.Site.Base, a.cfg.Settings.Salesforce.ClientID, callbacks)
-	p.Trust = found.Site.Trust
+	p.Trust, p.Names = found.Site.Trust, found.Site.Names
 	if !found.Guessed {
 		p.Issuer, p.PromisesIss = found.Issuer, found.PromisesIss
 		p.AuthorizeURL, p.TokenURL, p.RevokeURL = found.AuthorizeURL, found.TokenURL, found.RevokeURL
@@ -138,7 +138,7 @@ func (a *Agent) known(ctx context.Context, side string, l login) (oauth.Provider
 		return oauth.Provider{}, a.refused(err)
 	}
 	p := oauth.NewSalesforce(where.Base, a.cfg.Settings.Salesforce.ClientID, callbacks)
-	p.Trust, p.TokenURL, p.RevokeURL = where.Trust, l.TokenURL, l.RevokeURL
+	p.Trust, p.Names, p.TokenURL, p.RevokeURL = where.Trust, where.Names, l.TokenURL, l.RevokeURL
 	return p, nil
 }
 

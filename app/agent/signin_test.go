@@ -352,6 +352,12 @@ func TestFeatureA05OneAccount(t *testing.T) {
 		if _, err := r.signIn(a, side, name); !fault.Is(err, fault.WrongAccount) || fault.Of(err).Detail != name {
 			t.Errorf("%s as %s: %v", side, name, err)
 		}
+		if s := a.Status(); s.State != control.WrongAccount || s.Which != side {
+			t.Errorf("after %s as %s: %s at %q", side, name, s.State, s.Which)
+		}
+		if _, err := r.signIn(a, side, map[string]string{sideSalesforce: annName, sideMail: "alice@example.org"}[side]); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if _, _, fix := a.text.Fault(fault.WrongAccount); !strings.Contains(fix, "hawser unbind") {
 		t.Errorf("the text does not say how to change: %s", fix)
@@ -379,8 +385,8 @@ func TestFeatureA06WrongAccount(t *testing.T) {
 	}
 	s := a.Status()
 	said := control.Headline(a.text, s, time.Now())
-	if s.State != control.WrongAccount || !strings.Contains(said, bobName) || !strings.Contains(said, annName) {
-		t.Errorf("state %s: %s", s.State, said)
+	if s.State != control.WrongAccount || s.Which != sideSalesforce || !strings.Contains(said, bobName) || !strings.Contains(said, annName) {
+		t.Errorf("state %s at %q: %s", s.State, s.Which, said)
 	}
 	if a.mayDeliver() || a.mayCapture() {
 		t.Error("work may go on")
@@ -602,6 +608,7 @@ func (r *realm) microsoft() {
 		}
 		r.issuer.ServeHTTP(w, req)
 	})
+	r.hosts["graph.microsoft.com"] = r.issuer
 	r.config.Mail = config.Mail{Issuer: "https://" + microsoftHost + "/organizations/v2.0", ClientID: "hawser", IMAP: "outlook.office365.com:993"}
 }
 
@@ -632,6 +639,56 @@ func TestFeatureG07LeastScopes(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestFeatureG07Withdrawn: a permission that is taken away later stops its own side, in words, and
+// the other one goes on.
+func TestFeatureG07Withdrawn(t *testing.T) {
+	t.Parallel()
+	r := newRealm(t)
+	a := r.agent()
+	r.both(a)
+	r.issuer.Misbehave(oauthtest.Mischief{Change: map[string]any{"scope": "openid email offline_access"}})
+	b := r.again(a)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() {
+		ended <- b.keep(ctx, part{name: "capture", side: sideMail, ready: b.mayCapture, run: b.inTurn(sideMail, b.useMailToken)})
+	}()
+	for end := time.Now().Add(10 * time.Second); b.Status().Mail.Fault == ""; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("nobody noticed")
+		}
+	}
+	s := b.Status()
+	if s.State != control.NeedsSignIn || s.Which != sideMail || s.Mail.SignedIn || s.Mail.Fault != fault.ScopeMissing || s.Why != fault.ScopeMissing {
+		t.Errorf("%+v", s)
+	}
+	if title, body, fix := b.text.Fault(s.Why); title == "" || body == "" || fix == "" {
+		t.Error("there are no words for it")
+	}
+	if !s.Salesforce.SignedIn || !b.mayDeliver() {
+		t.Errorf("the other side: %+v", s.Salesforce)
+	}
+	tokens, _, err := b.tokensOf(t.Context(), sideSalesforce)
+	if err == nil {
+		_, err = tokens.Token(t.Context(), secret.String{})
+	}
+	if err != nil {
+		t.Errorf("the other side: %v", err)
+	}
+	cancel()
+	<-ended
+}
+
+// useMailToken is a capture that does no more than to ask for its token.
+func (a *Agent) useMailToken(ctx context.Context) error {
+	tokens, _, err := a.tokensOf(ctx, sideMail)
+	if err == nil {
+		_, err = tokens.Token(ctx, secret.String{})
+	}
+	return err
 }
 
 // TestScopeUnticked: a permission that was not granted ends the sign-in with its name.
@@ -717,6 +774,47 @@ func TestFeatureA10Aliases(t *testing.T) {
 	}
 	if got := own(b); strings.Contains(got, "alias0") {
 		t.Errorf("a choice was forgotten: %s", got)
+	}
+}
+
+// TestGraphAliases: Exchange tells its addresses through Graph, whose permission is not asked for in
+// the browser; a directory that has not consented to it costs no more than the proposal.
+func TestGraphAliases(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		consented []string
+		want      string
+	}{
+		"consented": {[]string{graphScope}, "alice@example.org sales@example.org info@example.org alice@contoso.onmicrosoft.com"},
+		"not":       {nil, "alice@example.org"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRealm(t)
+			r.microsoft()
+			r.issuer.Consented = row.consented
+			r.issuer.Users = []oauthtest.User{{Email: "alice@example.org", Password: "password", Addresses: []string{"SIP:alice@example.org",
+				"smtp:alice@contoso.onmicrosoft.com", "smtp:sales@example.org", "SMTP:alice@example.org", "smtp:info@example.org", "X500:/o=Exchange/cn=alice",
+				"smtp:alice@contoso.mail.onmicrosoft.com"}}}
+			a := r.agent()
+			r.both(a)
+			if got := strings.Join(a.own(), " "); got != row.want {
+				t.Errorf("own addresses %s, want %s", got, row.want)
+			}
+			if known, err := a.Aliases(t.Context()); err != nil || row.consented != nil && (len(known) != 5 || known[4].On || known[1].Source != control.FromProvider) {
+				t.Errorf("%+v %v", known, err)
+			}
+			if strings.Contains(r.query().Get("scope"), "graph") {
+				t.Errorf("asked for %s", r.query().Get("scope"))
+			}
+			tokens, _, err := a.tokensOf(t.Context(), sideMail)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := tokens.Token(t.Context(), secret.String{}); err != nil {
+				t.Errorf("the mailbox's own token: %v", err)
+			}
+		})
 	}
 }
 
