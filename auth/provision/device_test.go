@@ -18,9 +18,9 @@ import (
 	"hawser/sync/fault"
 )
 
-func TestB09WipeOrder(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
+func TestB09WipeOrder(t *testing.T) { everywhere(t, b09WipeOrder) }
+
+func b09WipeOrder(t *testing.T, w *world) {
 	ctx := t.Context()
 	_, cred, device := w.enrolled(w.x)
 	_, err := w.x.api.Deprovision(ctx, "ada")
@@ -52,9 +52,9 @@ func TestB09WipeOrder(t *testing.T) {
 	w.code(err, http.StatusUnauthorized, reqsig.CodeRefused)
 }
 
-func TestB39RemovedDeviceMayNothingElse(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
+func TestB39RemovedDeviceMayNothingElse(t *testing.T) { everywhere(t, b39RemovedDeviceMayNothingElse) }
+
+func b39RemovedDeviceMayNothingElse(t *testing.T, w *world) {
 	ctx := t.Context()
 	_, _, device := w.enrolled(w.x)
 	_, err := w.x.api.Deprovision(ctx, "ada")
@@ -68,9 +68,9 @@ func TestB39RemovedDeviceMayNothingElse(t *testing.T) {
 	w.code(err, http.StatusUnauthorized, reqsig.CodeRefused)
 }
 
-func TestB33RotationOfTenantKeys(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
+func TestB33RotationOfTenantKeys(t *testing.T) { everywhere(t, b33RotationOfTenantKeys) }
+
+func b33RotationOfTenantKeys(t *testing.T, w *world) {
 	ctx := t.Context()
 	second := w.client(w.key(w.x.id, provision.RoleTenant, ""))
 	for _, api := range []*provision.Client{w.x.api, second} {
@@ -90,9 +90,9 @@ func TestB33RotationOfTenantKeys(t *testing.T) {
 	w.code(err, http.StatusUnauthorized, reqsig.CodeRefused)
 }
 
-func TestLeaveUnbinds(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
+func TestLeaveUnbinds(t *testing.T) { everywhere(t, leaveUnbinds) }
+
+func leaveUnbinds(t *testing.T, w *world) {
 	ctx := t.Context()
 	_, _, device := w.enrolled(w.x)
 	w.ok(device.Leave(ctx))
@@ -127,9 +127,9 @@ func (w *world) sign(doc provision.PolicyDocument, key ed25519.PrivateKey) provi
 	return e
 }
 
-func TestB10PolicyOfTheGroup(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
+func TestB10PolicyOfTheGroup(t *testing.T) { everywhere(t, b10PolicyOfTheGroup) }
+
+func b10PolicyOfTheGroup(t *testing.T, w *world) {
 	ctx := t.Context()
 	key := w.signer(w.x)
 	out, _, device := w.enrolled(w.x)
@@ -164,9 +164,9 @@ func TestB10PolicyOfTheGroup(t *testing.T) {
 	}
 }
 
-func TestA42PolicyRefusedByTheServer(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
+func TestA42PolicyRefusedByTheServer(t *testing.T) { everywhere(t, a42PolicyRefusedByTheServer) }
+
+func a42PolicyRefusedByTheServer(t *testing.T, w *world) {
 	ctx := t.Context()
 	key := w.signer(w.x)
 	foreign := w.signer(w.y)
@@ -196,9 +196,9 @@ func TestA42PolicyRefusedByTheServer(t *testing.T) {
 	w.ok(p.PutPolicy(ctx, w.sign(w.policy(w.x, "p", 1), key)))
 }
 
-func TestA42PolicyRefusedByTheAgent(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
+func TestA42PolicyRefusedByTheAgent(t *testing.T) { everywhere(t, a42PolicyRefusedByTheAgent) }
+
+func a42PolicyRefusedByTheAgent(t *testing.T, w *world) {
 	key := w.signer(w.x)
 	other := w.signer(w.y)
 	pin := provision.PolicyPin{Tenant: w.x.id.String(), Keys: []string{base64.RawURLEncoding.EncodeToString(key.Public().(ed25519.PublicKey))}}
@@ -250,9 +250,9 @@ func TestA42PolicyRefusedByTheAgent(t *testing.T) {
 	}
 }
 
-func TestPolicyThatCannotBeSigned(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
+func TestPolicyThatCannotBeSigned(t *testing.T) { everywhere(t, policyThatCannotBeSigned) }
+
+func policyThatCannotBeSigned(t *testing.T, w *world) {
 	key := w.signer(w.x)
 	for name, change := range map[string]func(*provision.PolicyDocument){
 		"no tenant":   func(d *provision.PolicyDocument) { d.Tenant = "" },
@@ -271,9 +271,9 @@ func TestPolicyThatCannotBeSigned(t *testing.T) {
 	}
 }
 
-func TestF50ClockOfTheAgent(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
+func TestF50ClockOfTheAgent(t *testing.T) { everywhere(t, f50ClockOfTheAgent) }
+
+func f50ClockOfTheAgent(t *testing.T, w *world) {
 	_, cred, _ := w.enrolled(w.x)
 	for _, off := range []time.Duration{10 * time.Minute, -10 * time.Minute, 365 * 24 * time.Hour} {
 		c, err := provision.NewClient(provision.ClientConfig{Server: w.http.URL, Key: cred, Now: func() time.Time { return w.clock().Add(off) }})
@@ -286,9 +286,9 @@ func TestF50ClockOfTheAgent(t *testing.T) {
 	}
 }
 
-func TestF46BackendDown(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
+func TestF46BackendDown(t *testing.T) { everywhere(t, f46BackendDown) }
+
+func f46BackendDown(t *testing.T, w *world) {
 	_, _, device := w.enrolled(w.x)
 	w.http.Close()
 	_, err := device.CheckIn(t.Context(), report)
@@ -298,9 +298,9 @@ func TestF46BackendDown(t *testing.T) {
 	}
 }
 
-func TestAnswersThatAreNotHawserds(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
+func TestAnswersThatAreNotHawserds(t *testing.T) { everywhere(t, answersThatAreNotHawserds) }
+
+func answersThatAreNotHawserds(t *testing.T, w *world) {
 	_, cred, _ := w.enrolled(w.x)
 	for name, c := range map[string]struct {
 		status int

@@ -17,9 +17,9 @@ import (
 	"hawser/sync/fault"
 )
 
-func TestB07EnrolmentCode(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
+func TestB07EnrolmentCode(t *testing.T) { everywhere(t, b07EnrolmentCode) }
+
+func b07EnrolmentCode(t *testing.T, w *world) {
 	ctx := t.Context()
 	_, err := w.x.api.PutUser(ctx, "ada", ada())
 	w.ok(err)
@@ -49,9 +49,9 @@ func TestB07EnrolmentCode(t *testing.T) {
 	w.code(err, http.StatusUnauthorized, reqsig.CodeRefused)
 }
 
-func TestB35CodeUsedInParallel(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
+func TestB35CodeUsedInParallel(t *testing.T) { everywhere(t, b35CodeUsedInParallel) }
+
+func b35CodeUsedInParallel(t *testing.T, w *world) {
 	_, err := w.x.api.PutUser(t.Context(), "ada", ada())
 	w.ok(err)
 	code := w.client(w.codeOf(w.x, "ada"))
@@ -88,9 +88,9 @@ func TestB35CodeUsedInParallel(t *testing.T) {
 	}
 }
 
-func TestF47RegistrationRepeated(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
+func TestF47RegistrationRepeated(t *testing.T) { everywhere(t, f47RegistrationRepeated) }
+
+func f47RegistrationRepeated(t *testing.T, w *world) {
 	ctx := t.Context()
 	_, err := w.x.api.PutUser(ctx, "ada", ada())
 	w.ok(err)
@@ -112,9 +112,9 @@ func TestF47RegistrationRepeated(t *testing.T) {
 	w.code(err, http.StatusConflict, provision.CodeConflict)
 }
 
-func TestB38ProofOfIdentity(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
+func TestB38ProofOfIdentity(t *testing.T) { everywhere(t, b38ProofOfIdentity) }
+
+func b38ProofOfIdentity(t *testing.T, w *world) {
 	_, err := w.x.api.PutUser(t.Context(), "ada", ada())
 	w.ok(err)
 	bob := ada()
@@ -191,9 +191,9 @@ func TestB38ProofOfIdentity(t *testing.T) {
 	}
 }
 
-func TestB38MailboxNeedsSomebodysWord(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
+func TestB38MailboxNeedsSomebodysWord(t *testing.T) { everywhere(t, b38MailboxNeedsSomebodysWord) }
+
+func b38MailboxNeedsSomebodysWord(t *testing.T, w *world) {
 	in := ada()
 	in.Mailbox, in.Aliases = "boss@corp.com", []string{"ada@example.com"} // a mailbox that is not the tenant's
 	_, err := w.x.api.PutUser(t.Context(), "ada", in)
@@ -227,9 +227,9 @@ func TestB38MailboxNeedsSomebodysWord(t *testing.T) {
 	w.ok(register(func(c *computer, in *provision.RegisterIn) { in.Mailbox = "boss@corp.com"; delete(c.mail, "sub") }))
 }
 
-func TestMicrosoftIssuerOfAnyTenant(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
+func TestMicrosoftIssuerOfAnyTenant(t *testing.T) { everywhere(t, microsoftIssuerOfAnyTenant) }
+
+func microsoftIssuerOfAnyTenant(t *testing.T, w *world) {
 	_, err := w.x.api.PutUser(t.Context(), "ada", ada())
 	w.ok(err)
 	w.change(w.x, func(t *provision.Tenant) { t.Mail[0].Issuer = "https://login.microsoftonline.com/{tenantid}/v2.0" })
@@ -240,9 +240,9 @@ func TestMicrosoftIssuerOfAnyTenant(t *testing.T) {
 	w.code(err, http.StatusForbidden, provision.CodeIdentity)
 }
 
-func TestA05OneMailboxOneAccount(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
+func TestA05OneMailboxOneAccount(t *testing.T) { everywhere(t, a05OneMailboxOneAccount) }
+
+func a05OneMailboxOneAccount(t *testing.T, w *world) {
 	ctx := t.Context()
 	w.enrolled(w.x)
 	_, err := w.y.api.PutUser(ctx, "ada", ada())
@@ -278,9 +278,9 @@ func TestA05OneMailboxOneAccount(t *testing.T) {
 	w.ok(err)
 }
 
-func TestA06WrongAccountAtACode(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
+func TestA06WrongAccountAtACode(t *testing.T) { everywhere(t, a06WrongAccountAtACode) }
+
+func a06WrongAccountAtACode(t *testing.T, w *world) {
 	_, err := w.x.api.PutUser(t.Context(), "ada", ada())
 	w.ok(err)
 	c := w.computer()
@@ -293,9 +293,9 @@ func TestA06WrongAccountAtACode(t *testing.T) {
 	w.ok(err)
 }
 
-func TestA07WaitsForItsCompany(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
+func TestA07WaitsForItsCompany(t *testing.T) { everywhere(t, a07WaitsForItsCompany) }
+
+func a07WaitsForItsCompany(t *testing.T, w *world) {
 	ctx := t.Context()
 	c := w.computer()
 	deploy := w.client(w.x.deploy)
@@ -332,9 +332,9 @@ func TestA07WaitsForItsCompany(t *testing.T) {
 	w.code(err, http.StatusForbidden, provision.CodeIdentityStale)
 }
 
-func TestIssuerKeys(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
+func TestIssuerKeys(t *testing.T) { everywhere(t, issuerKeys) }
+
+func issuerKeys(t *testing.T, w *world) {
 	ctx := t.Context()
 	_, err := w.x.api.PutUser(ctx, "ada", ada())
 	w.ok(err)
@@ -366,9 +366,9 @@ func TestIssuerKeys(t *testing.T) {
 	})
 }
 
-func TestRegistrationBodyIsChecked(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
+func TestRegistrationBodyIsChecked(t *testing.T) { everywhere(t, registrationBodyIsChecked) }
+
+func registrationBodyIsChecked(t *testing.T, w *world) {
 	for name, change := range map[string]func(*provision.RegisterIn){
 		"short registration": func(in *provision.RegisterIn) { in.Registration = "x" },
 		"odd registration":   func(in *provision.RegisterIn) { in.Registration = strings.Repeat("/", 26) },

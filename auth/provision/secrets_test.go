@@ -11,9 +11,9 @@ import (
 	"hawser/auth/secret"
 )
 
-func TestB06NothingButIdsIsKept(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
+func TestB06NothingButIdsIsKept(t *testing.T) { everywhere(t, b06NothingButIdsIsKept) }
+
+func b06NothingButIdsIsKept(t *testing.T, w *world) {
 	ctx := t.Context()
 	_, err := w.x.api.PutUser(ctx, "ada", ada())
 	w.ok(err)
@@ -51,9 +51,9 @@ func TestB06NothingButIdsIsKept(t *testing.T) {
 
 // TestKeyMovedToAnotherPlaceIsDead copies a sealed secret to another row, as somebody could who
 // writes to the database without the master key.
-func TestKeyMovedToAnotherPlaceIsDead(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
+func TestKeyMovedToAnotherPlaceIsDead(t *testing.T) { everywhere(t, keyMovedToAnotherPlaceIsDead) }
+
+func keyMovedToAnotherPlaceIsDead(t *testing.T, w *world) {
 	k, err := w.store.Key(t.Context(), w.x.deploy.ID)
 	w.ok(err)
 	k.ID, k.Role = "t_AAAAAAAAAAAAAAAAAAAAAAAAAA", provision.RoleTenant // a deployment key promoted in the database
@@ -67,9 +67,9 @@ func TestKeyMovedToAnotherPlaceIsDead(t *testing.T) {
 	}
 }
 
-func TestCredentialText(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
+func TestCredentialText(t *testing.T) { everywhere(t, credentialText) }
+
+func credentialText(t *testing.T, w *world) {
 	_, err := w.x.api.PutUser(t.Context(), "ada", ada())
 	w.ok(err)
 	code := w.codeOf(w.x, "ada")

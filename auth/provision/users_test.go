@@ -3,7 +3,6 @@ package provision_test
 import (
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net/http"
 	"strings"
 	"testing"
@@ -12,9 +11,9 @@ import (
 	"hawser/auth/provision"
 )
 
-func TestB08Lifecycle(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
+func TestB08Lifecycle(t *testing.T) { everywhere(t, b08Lifecycle) }
+
+func b08Lifecycle(t *testing.T, w *world) {
 	ctx := t.Context()
 	for range 2 {
 		u, err := w.x.api.PutUser(ctx, "ada", ada())
@@ -52,8 +51,10 @@ func TestB08Lifecycle(t *testing.T) {
 }
 
 func TestA05ProvisioningTwiceIsAConflict(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
+	everywhere(t, a05ProvisioningTwiceIsAConflict)
+}
+
+func a05ProvisioningTwiceIsAConflict(t *testing.T, w *world) {
 	_, err := w.x.api.PutUser(t.Context(), "ada", ada())
 	w.ok(err)
 	twin := ada()
@@ -65,9 +66,9 @@ func TestA05ProvisioningTwiceIsAConflict(t *testing.T) {
 	w.code(err, http.StatusConflict, provision.CodeBound)
 }
 
-func TestUserIsCheckedAndMadeCanonical(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
+func TestUserIsCheckedAndMadeCanonical(t *testing.T) { everywhere(t, userIsCheckedAndMadeCanonical) }
+
+func userIsCheckedAndMadeCanonical(t *testing.T, w *world) {
 	in := ada()
 	in.Account.OrgID, in.Account.UserID = orgA[:15], userA[:15] // as Salesforce shows them in places
 	in.Mailbox = "ADA@Example.COM"
@@ -101,9 +102,9 @@ func TestUserIsCheckedAndMadeCanonical(t *testing.T) {
 	}
 }
 
-func TestL04GroupKeySeesItsGroupAlone(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
+func TestL04GroupKeySeesItsGroupAlone(t *testing.T) { everywhere(t, l04GroupKeySeesItsGroupAlone) }
+
+func l04GroupKeySeesItsGroupAlone(t *testing.T, w *world) {
 	ctx := t.Context()
 	for i, group := range []string{"p", "q", ""} {
 		in := ada()
@@ -158,9 +159,9 @@ func TestL04GroupKeySeesItsGroupAlone(t *testing.T) {
 	}
 }
 
-func TestL04CountsOnly(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
+func TestL04CountsOnly(t *testing.T) { everywhere(t, l04CountsOnly) }
+
+func l04CountsOnly(t *testing.T, w *world) {
 	_, _, device := w.enrolled(w.x)
 	r := report
 	r.Fault = "offline"
@@ -197,9 +198,9 @@ var roleTable = map[string]string{
 	"GET /v1/users/a%2Fb": "", "GET /v1/users/%2e%2e": "", "GET /metrics": "",
 }
 
-func TestB36RoleTable(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
+func TestB36RoleTable(t *testing.T) { everywhere(t, b36RoleTable) }
+
+func b36RoleTable(t *testing.T, w *world) {
 	_, device, _ := w.enrolled(w.x)
 	code := w.codeOf(w.x, "ada")
 	const nothing = `{"status":404,"code":"not-found","title":"There is nothing here for this key."}`
@@ -228,40 +229,9 @@ func TestB36RoleTable(t *testing.T) {
 	}
 }
 
-func TestB05CrossTenant(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	_, device, _ := w.enrolled(w.x)
-	other, err := w.x.api.PutUser(t.Context(), "bob", provision.UserIn{Account: provision.Account{OrgID: orgA, UserID: "005000000000002"}, Mailbox: "bob@example.com"})
-	w.ok(err)
-	ids := []string{"ada", other.ID, device.ID, "nobody", w.x.id.String(), w.x.key.ID}
-	rnd := rand.New(rand.NewPCG(1, 2))
-	const shape = `{"status":404,"code":"not-found","title":"There is nothing here for this key."}`
-	for range 2000 {
-		id := ids[rnd.IntN(len(ids))]
-		call := []string{"GET /v1/users/%s", "POST /v1/users/%s/suspend", "POST /v1/users/%s/resume", "POST /v1/users/%s/deprovision", "POST /v1/users/%s/code"}[rnd.IntN(5)]
-		method, target, _ := strings.Cut(fmt.Sprintf(call, id), " ")
-		if status, body := w.raw(w.y.key, method, target, ""); status != http.StatusNotFound || body != shape {
-			t.Fatalf("%s %s with the neighbour's key: %d %s", method, target, status, body)
-		}
-	}
-	list, err := w.y.api.Users(t.Context(), provision.UserQuery{})
-	w.ok(err)
-	n, err := w.y.api.Counts(t.Context(), "")
-	w.ok(err)
-	if len(list.Users) != 0 || n.Devices+n.Bound != 0 {
-		t.Errorf("the neighbour lists %+v and counts %+v", list, n)
-	}
-	u, err := w.x.api.User(t.Context(), "ada")
-	w.ok(err)
-	if u.State != provision.Active {
-		t.Errorf("the neighbour made ada %s", u.State)
-	}
-}
+func TestB37StrictBodies(t *testing.T) { everywhere(t, b37StrictBodies) }
 
-func TestB37StrictBodies(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
+func b37StrictBodies(t *testing.T, w *world) {
 	good := `{"account":{"orgId":"` + orgA + `","userId":"` + userA + `"},"mailbox":"ada@example.com"}`
 	if status, body := w.raw(w.x.key, "PUT", "/v1/users/ada", good); status != http.StatusCreated {
 		t.Fatalf("got %d %s", status, body)
@@ -317,9 +287,9 @@ func TestB37StrictBodies(t *testing.T) {
 	}
 }
 
-func TestDescriptionIsServed(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
+func TestDescriptionIsServed(t *testing.T) { everywhere(t, descriptionIsServed) }
+
+func descriptionIsServed(t *testing.T, w *world) {
 	resp, err := w.http.Client().Get(w.http.URL + "/v1/openapi.json")
 	w.ok(err)
 	body, err := io.ReadAll(resp.Body)

@@ -19,7 +19,6 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 
 	"hawser/auth/provision"
-	"hawser/auth/provision/provisiontest"
 	"hawser/auth/reqsig"
 	"hawser/auth/secret"
 )
@@ -87,19 +86,39 @@ func (i *issuer) token(t *testing.T, claims map[string]any) string {
 	return out
 }
 
-// world is a server with two tenants, over a store in memory.
+// world is a server with two tenants.
 type world struct {
 	*testing.T
-	store  *provisiontest.Memory
+	db     database
+	store  provision.Store
+	close  func() error // of the store
 	vault  *provision.Vault
 	server *provision.Server
 	http   *httptest.Server
-	log    *bytes.Buffer
+	log    *logBuffer
 	issuer *issuer
 	x, y   tenant
 
 	mu  sync.Mutex
 	now time.Time
+}
+
+// logBuffer is a log that may be read while it is written.
+type logBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
 type tenant struct {
@@ -109,26 +128,50 @@ type tenant struct {
 	api    *provision.Client
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T, db database) *world {
 	t.Helper()
-	w := &world{T: t, store: new(provisiontest.Memory), log: new(bytes.Buffer), issuer: newIssuer(t), now: time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)}
+	w := &world{T: t, db: db, log: new(logBuffer), issuer: newIssuer(t), now: time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)}
 	var err error
 	if w.vault, err = provision.NewVault(bytes.Repeat([]byte{7}, provision.MasterSize)); err != nil {
 		t.Fatal(err)
 	}
+	w.store, w.close = db.open()
+	t.Cleanup(func() { w.ok(w.close()) })
 	w.http = httptest.NewUnstartedServer(nil)
-	w.server, err = provision.NewServer(provision.ServerConfig{
-		Store: w.store, Vault: w.vault, Authority: w.http.Listener.Addr().String(), Now: w.clock,
-		Log: slog.New(slog.NewTextHandler(w.log, nil)),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.http.Config.Handler = w.described(w.server)
+	w.server = w.serverOn(w.store)
+	w.http.Config.Handler = w.described(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { w.server.ServeHTTP(rw, r) }))
 	w.http.Start()
 	t.Cleanup(w.http.Close)
 	w.x, w.y = w.tenant("acme"), w.tenant("bolt")
 	return w
+}
+
+func (w *world) serverOn(store provision.Store) *provision.Server {
+	w.Helper()
+	s, err := provision.NewServer(provision.ServerConfig{
+		Store: store, Vault: w.vault, Authority: w.http.Listener.Addr().String(), Now: w.clock, Log: slog.New(slog.NewTextHandler(w.log, nil)),
+	})
+	w.ok(err)
+	return s
+}
+
+// restart ends the server and starts it on the same database. No request may be in work.
+func (w *world) restart() {
+	w.Helper()
+	w.ok(w.close())
+	w.store, w.close = w.db.open()
+	w.server = w.serverOn(w.store)
+}
+
+// second is another server of the same database. Two of them share a SQLite file inside one process only.
+func (w *world) second() *provision.Server {
+	w.Helper()
+	if !w.db.shared {
+		return w.serverOn(w.store)
+	}
+	store, end := w.db.open()
+	w.Cleanup(func() { w.ok(end()) })
+	return w.serverOn(store)
 }
 
 // described holds every answer of the server against the description.

@@ -3,9 +3,7 @@ package tenantdb_test
 import (
 	"crypto/sha256"
 	"errors"
-	"flag"
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"sync"
 	"testing"
@@ -18,9 +16,6 @@ import (
 	"hawser/store/tenantdb"
 	"hawser/store/tenantdb/pgtest"
 )
-
-// Each pair is asked in eleven ways.
-var pairs = flag.Int("pairs", 300, "random pairs of tenants to try")
 
 var start = time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
 
@@ -75,64 +70,6 @@ func registration(name, user string, i int, code string) provision.Registration 
 			{Kind: provision.ClaimAccount, Hash: sha256.Sum256([]byte("account " + id))},
 		},
 	}
-}
-
-// TestB36NoNeighbour asks for rows of one tenant in the name of another, in random pairs and by every
-// method that takes an id.
-func TestB36NoNeighbour(t *testing.T) {
-	t.Parallel()
-	for dialect, where := range dialects {
-		t.Run(dialect, func(t *testing.T) {
-			t.Parallel()
-			d := open(t, where(t))
-			var all []company
-			for i := range 5 {
-				all = append(all, found(t, d, fmt.Sprintf("c%d", i), 3))
-			}
-			dice := rand.New(rand.NewPCG(1, 2))
-			for range *pairs {
-				x := dice.IntN(len(all))
-				y := (x + 1 + dice.IntN(len(all)-1)) % len(all)
-				if leak := trespass(t, d, all[x].id, all[y], dice.IntN(3)); leak != "" {
-					t.Fatalf("%s reaches %s: %s", all[x].id, all[y].id, leak)
-				}
-			}
-			for _, c := range all { // and nothing was changed
-				users, err := d.ListUsers(t.Context(), c.id, provision.UserQuery{Limit: 500})
-				if err != nil || len(users) != 3 || users[0].ID != c.users[0] || len(users[0].Devices) != 1 {
-					t.Errorf("%s: %+v, %v", c.id, users, err)
-				}
-				events, err := d.Events(t.Context(), c.id, 0, 100)
-				if err != nil || len(events) != 10 {
-					t.Errorf("%s has %d events, %v", c.id, len(events), err)
-				}
-			}
-		})
-	}
-}
-
-// trespass returns the name of a method by which x reached y's i-th user or device.
-func trespass(t *testing.T, d *tenantdb.DB, x reqsig.TenantID, y company, i int) string {
-	ctx, e := t.Context(), event("trespass")
-	user, device := y.users[i], y.devices[i]
-	_, user1 := d.User(ctx, x, user)
-	_, user2 := d.UserByAccount(ctx, x, y.accounts[i])
-	_, user3 := d.SetUserState(ctx, x, user, provision.Deprovisioned, e)
-	_, dev1 := d.Device(ctx, x, device)
-	_, dev2 := d.CheckIn(ctx, x, device, provision.Report{}, start)
-	_, dev3 := d.Register(ctx, x, registration("new", user, 99, ""), e)
-	for name, err := range map[string]error{
-		"User": user1, "UserByAccount": user2, "SetUserState": user3, "Device": dev1, "CheckIn": dev2, "Register": dev3,
-		"FinishWipe": d.FinishWipe(ctx, x, device, provision.Report{}, e), "Leave": d.Leave(ctx, x, device, e),
-		"AddCode":     d.AddCode(ctx, x, provision.Key{ID: "new", Role: provision.RoleCode, User: user}, e),
-		"EndKey":      d.EndKey(ctx, x, y.key, start, e),
-		"DeleteAdmin": d.DeleteAdmin(ctx, x, provision.Account{OrgID: "00D" + strings.TrimPrefix(y.id.String(), "n_")}, e),
-	} {
-		if !errors.Is(err, provision.ErrNotFound) {
-			return fmt.Sprintf("%s: %v", name, err)
-		}
-	}
-	return ""
 }
 
 // TestQueryWithoutTenant: in PostgreSQL a statement that forgets its tenant reads and changes nothing,
