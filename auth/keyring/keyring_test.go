@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	zalando "github.com/zalando/go-keyring"
+
 	"hawser/auth/secret"
 	"hawser/sync/fault"
 )
@@ -168,6 +170,72 @@ func TestA43Limits(t *testing.T) {
 		if back, err := decode(v); err != nil || back != key {
 			t.Errorf("%x: %v", key, err)
 		}
+	}
+}
+
+// oddValues are what has made key stores lose or change a secret: just over what Windows takes, over
+// what is left of macOS' command line, as long as all of it, lines, and bytes that end a C string.
+var oddValues = map[string]string{
+	"2561 bytes": strings.Repeat("w", 2561), "3100 bytes": strings.Repeat("m", 3100), "4096 bytes": strings.Repeat("c", 4096),
+	"lines": "one\ntwo\r\nthree\n", "zero byte": "before\x00after", "empty": "", "spaces": "  x  ",
+}
+
+// odd checks that a store gives back whatever it took, or says that it cannot take it.
+func odd(t *testing.T, s Store) {
+	t.Helper()
+	for name, value := range oddValues {
+		if err := s.Set(t.Context(), "io.hawser.test", name, value); err != nil {
+			if c := fault.Of(err).Code; c != fault.KeyStoreMissing && c != fault.KeyStoreLocked {
+				t.Errorf("%s: %v", name, err)
+			}
+			continue
+		}
+		if got, err := s.Get(t.Context(), "io.hawser.test", name); err != nil || got != value {
+			t.Errorf("%s: %d bytes come back as %d: %v", name, len(value), len(got), err)
+		}
+		if err := s.Delete(t.Context(), "io.hawser.test", name); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// mangling is a store that changes what it is given and says nothing.
+type mangling struct {
+	Memory
+	change func(string) string
+}
+
+func (m *mangling) Set(ctx context.Context, service, account, value string) error {
+	return m.Memory.Set(ctx, service, account, m.change(value))
+}
+
+// TestA43NothingSilentlyLost: a value that a store did not keep as it was is an error at once, whatever
+// the store says, and a store that refuses is named.
+func TestA43NothingSilentlyLost(t *testing.T) {
+	t.Parallel()
+	odd(t, &Memory{})
+	odd(t, quickFile(filepath.Join(t.TempDir(), "key"), ask("correct horse battery")))
+	short := func(n int) func(string) string { return func(v string) string { return v[:min(n, len(v))] } }
+	for name, change := range map[string]func(string) string{
+		"Windows": short(2560), "macOS": short(3000), "first line": func(v string) string { line, _, _ := strings.Cut(v, "\n"); return line },
+		"C string": func(v string) string { head, _, _ := strings.Cut(v, "\x00"); return head }, "trimmed": strings.TrimSpace, "nothing": func(string) string { return "" },
+	} {
+		for kind, value := range oddValues {
+			s := &mangling{change: change}
+			err := config(s).put(t.Context(), value)
+			if kept := change(value) == value; kept != (err == nil) || !kept && !fault.Is(err, fault.KeyStoreMissing) {
+				t.Errorf("%s, %s: kept %t, %v", name, kind, kept, err)
+			}
+		}
+		if name == "nothing" {
+			continue
+		}
+		if _, created, err := Key(t.Context(), config(&mangling{change: change})); err != nil || !created {
+			t.Errorf("the key itself does not survive %s: %v", name, err)
+		}
+	}
+	if err := translate("write key", zalando.ErrSetDataTooBig); !fault.Is(err, fault.KeyStoreMissing) || !strings.Contains(err.Error(), "too big") {
+		t.Errorf("a store that says so: %v", err)
 	}
 }
 

@@ -42,9 +42,31 @@ func TestSecretServiceKilled(t *testing.T) {
 	session(t, dir, "next-login", unlockedDaemon)
 }
 
+// TestSecretServiceLocked: neither a service without any collection nor one whose collection nobody
+// unlocked gives a key, and the key is the old one once somebody does.
 func TestSecretServiceLocked(t *testing.T) {
 	t.Parallel()
 	session(t, t.TempDir(), "locked", lockedDaemon)
+	dir := t.TempDir()
+	session(t, dir, "first-login", unlockedDaemon)
+	session(t, dir, "locked-login", lockedDaemon)
+	session(t, dir, "next-login", unlockedDaemon)
+}
+
+// TestA44LockedMidway: the collection is locked between two calls.
+func TestA44LockedMidway(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	session(t, dir, "locked-midway", unlockedDaemon)
+	session(t, dir, "next-login", unlockedDaemon)
+}
+
+// TestA44BusDies: the bus is killed while a call waits for its answer.
+func TestA44BusDies(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	session(t, dir, "bus-dies", unlockedDaemon)
+	session(t, dir, "next-login", unlockedDaemon)
 }
 
 func TestNoBus(t *testing.T) {
@@ -94,11 +116,16 @@ func TestInSession(t *testing.T) {
 	cfg.Timeout = 10 * time.Second
 	if scenario != "no-bus" {
 		daemon(t)
-		defer signal(t, syscall.SIGKILL)
+		defer func() {
+			if scenario != "bus-dies" { // whose daemon ends with the bus
+				signal(t, syscall.SIGKILL)
+			}
+		}()
 	}
 	switch scenario {
 	case "contract":
 		contract(t, cfg.Store)
+		odd(t, cfg.Store)
 	case "no-bus":
 		if _, _, err := Key(t.Context(), cfg); !fault.Is(err, fault.KeyStoreMissing) {
 			t.Fatal(err)
@@ -107,13 +134,21 @@ func TestInSession(t *testing.T) {
 		if _, _, err := Key(t.Context(), cfg); !fault.Is(err, fault.KeyStoreLocked) {
 			t.Fatal(err)
 		}
+	case "locked-login":
+		cfg.Expect = true
+		if key, created, err := Key(t.Context(), cfg); !fault.Is(err, fault.KeyStoreLocked) || created || key != [KeySize]byte{} {
+			t.Fatalf("%v", err)
+		}
+	case "first-login":
+		noteKey(t, cfg)
+	case "locked-midway":
+		lockedMidway(t, cfg)
+	case "bus-dies":
+		busDies(t, cfg)
 	case "stopped":
 		stopped(t, cfg)
 	case "killed":
-		mine := key(t, cfg)
-		if err := os.WriteFile(keyCopy(), mine[:], 0o600); err != nil {
-			t.Fatal(err)
-		}
+		noteKey(t, cfg)
 		cfg.Expect = true
 		signal(t, syscall.SIGKILL) // the bus starts another daemon, whose keyring is locked
 		_, created, err := Key(t.Context(), cfg)
@@ -129,6 +164,74 @@ func TestInSession(t *testing.T) {
 	}
 	if !t.Failed() {
 		fmt.Printf("scenario %s done\n", scenario)
+	}
+}
+
+// noteKey keeps a copy of the key for the next login to compare.
+func noteKey(t *testing.T, cfg Config) {
+	t.Helper()
+	mine := key(t, cfg)
+	if err := os.WriteFile(keyCopy(), mine[:], 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func lockedMidway(t *testing.T, cfg Config) {
+	noteKey(t, cfg)
+	bus, err := dbus.SessionBus()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const service = "org.freedesktop.Secret.Service"
+	secrets := bus.Object("org.freedesktop.secrets", "/org/freedesktop/secrets")
+	all, err := secrets.GetProperty(service + ".Collections")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var locked []dbus.ObjectPath
+	var prompt dbus.ObjectPath
+	if err := secrets.Call(service+".Lock", 0, all.Value()).Store(&locked, &prompt); err != nil || len(locked) == 0 {
+		t.Fatalf("locked %v, %v", locked, err)
+	}
+	for _, expect := range []bool{true, false} {
+		cfg.Expect = expect
+		if key, created, err := Key(t.Context(), cfg); !fault.Is(err, fault.KeyStoreLocked) || created || key != [KeySize]byte{} {
+			t.Fatalf("locked, expected %t: %v", expect, err)
+		}
+	}
+}
+
+func busDies(t *testing.T, cfg Config) {
+	noteKey(t, cfg)
+	bus, err := dbus.SessionBus()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pid uint32
+	if err := bus.BusObject().Call("org.freedesktop.DBus.GetConnectionUnixProcessID", 0, "org.freedesktop.DBus").Store(&pid); err != nil || pid < 2 {
+		t.Fatalf("bus %d: %v", pid, err)
+	}
+	secrets := daemon(t)
+	if err := syscall.Kill(secrets, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = syscall.Kill(secrets, syscall.SIGKILL) }()
+	cfg.Expect = true
+	answer := make(chan error, 1)
+	go func() {
+		_, created, err := Key(t.Context(), cfg)
+		if created {
+			t.Error("another key was made")
+		}
+		answer <- err
+	}()
+	time.Sleep(200 * time.Millisecond) // the call is under way
+	if err := syscall.Kill(int(pid), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	begin := time.Now()
+	if err := <-answer; !fault.Is(err, fault.KeyStoreMissing) && !fault.Is(err, fault.KeyStoreLocked) || time.Since(begin) > cfg.Timeout+time.Second {
+		t.Fatalf("after %v: %v", time.Since(begin), err)
 	}
 }
 

@@ -77,9 +77,9 @@ type Tokens struct {
 	turn   chan struct{} // holds one value while a refresh runs
 
 	mu       sync.Mutex
-	access   map[string]held // by scopes, joined with a space
-	unsaved  secret.String   // rotated but not stored yet: nothing else may happen before it is
-	dead     secret.String   // the refresh token that was refused for good
+	access   map[string]held        // by scopes, joined with a space
+	unsaved  secret.String          // rotated but not stored yet: nothing else may happen before it is
+	dead     secret.String          // the refresh token that was refused for good
 	fruit    map[string][]time.Time // by scopes: refreshes that brought nothing, oldest first
 	apiBase  string
 	fallback string
