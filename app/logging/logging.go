@@ -6,10 +6,13 @@
 package logging
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
 	"regexp"
+	"strings"
+	"unicode"
 
 	"gopkg.in/natefinch/lumberjack.v2"
 )
@@ -36,28 +39,69 @@ func New(o Options) (*slog.Logger, io.Closer) {
 	return slog.New(h), file
 }
 
-// personal matches mail addresses and Message-IDs; bearer matches what tokens look like: long
-// runs without spaces (Salesforce's hold a "!", JWTs two dots).
 var (
+	// personal matches mail addresses and Message-IDs.
 	personal = regexp.MustCompile(`[^\s<>"']+@[^\s<>"']+`)
-	bearer   = regexp.MustCompile(`[A-Za-z0-9_\-+/=.!]{40,}`)
+	// Whatever stands where protocols put a secret: in a form or a query, in JSON (quoted once more or
+	// not), after the word that announces it in a header or in IMAP.
+	named = []*regexp.Regexp{
+		regexp.MustCompile(`(?i)\b(` + secretNames + `)((?:=|%3D))[^\s&"'<>]+`),
+		regexp.MustCompile(`(?i)(\\*["'](?:` + secretNames + `)\\*["']\s*:)(\s*\\*["'])(?:[^"'\\]|\\[^"'\\])+`),
+		regexp.MustCompile(`(?i)\b(bearer|xoauth2|oauthbearer)(\s+)[^\s"'<>]{6,}`),
+		regexp.MustCompile(`(?i)\b(basic|oauth)(\s+)[^\s"'<>]{16,}`),
+	}
+	// long matches what tokens look like wherever they stand: long runs without spaces (Salesforce's
+	// hold a "!", Microsoft's "*" and "$", JWTs two dots, and any of them may be percent-encoded).
+	long = regexp.MustCompile(`[A-Za-z0-9_\-+/=.!*$~%]{40,}`)
+	// short matches what may be a shorter one; tokenLike decides.
+	short = regexp.MustCompile(`[A-Za-z0-9_\-+=!*$~%]{24,}`)
 )
+
+const secretNames = `code|code_verifier|client_secret|state|nonce|assertion|password|passphrase|passwd|pass|secret|sid|auth|` +
+	`authorization|token|access_token|refresh_token|id_token|oauth_token|device_code`
+
+// tokenLike reports whether a run is random rather than a word or a number: it has digits and
+// letters of both cases.
+func tokenLike(run string) bool {
+	return strings.ContainsAny(run, "0123456789") && strings.ContainsFunc(run, unicode.IsUpper) && strings.ContainsFunc(run, unicode.IsLower)
+}
 
 // redact replaces what looks personal or secret in every text value.
 func redact(_ []string, a slog.Attr) slog.Attr {
 	if a.Key == slog.TimeKey || a.Key == slog.LevelKey || a.Key == slog.SourceKey {
 		return a
 	}
-	var text string
-	switch v := a.Value.Resolve(); v.Kind() {
+	v := a.Value.Resolve()
+	switch v.Kind() {
 	case slog.KindString:
-		text = v.String()
+		a.Value = slog.StringValue(clean(v.String()))
 	case slog.KindAny:
-		text = fmt.Sprint(v.Any())
-	default:
-		return a
+		a.Value = slog.StringValue(clean(printed(v.Any())))
+	}
+	return a
+}
+
+// printed is fmt.Sprint, which however writes bytes as numbers that nobody would find a secret in.
+func printed(v any) string {
+	switch v := v.(type) {
+	case []byte:
+		return string(v)
+	case json.RawMessage:
+		return string(v)
+	}
+	return fmt.Sprint(v)
+}
+
+func clean(text string) string {
+	for _, n := range named {
+		text = n.ReplaceAllString(text, "$1$2[secret]")
 	}
 	text = personal.ReplaceAllString(text, "[address]")
-	a.Value = slog.StringValue(bearer.ReplaceAllString(text, "[token]"))
-	return a
+	text = long.ReplaceAllString(text, "[token]")
+	return short.ReplaceAllStringFunc(text, func(run string) string {
+		if tokenLike(run) {
+			return "[token]"
+		}
+		return run
+	})
 }
