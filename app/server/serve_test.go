@@ -10,7 +10,6 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
-	"flag"
 	"io"
 	"io/fs"
 	"math/big"
@@ -21,7 +20,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -57,56 +55,6 @@ func TestB07CodeToCheckIn(t *testing.T) {
 			r.call(t, d, 200, "POST /v1/wiped", `{"report":`+report+`}`)
 			r.call(t, d, 401, "POST /v1/checkin", `{"report":`+report+`}`)
 		})
-	}
-}
-
-var replays = flag.Int("replays", 200, "how often a captured request is sent again; a multiple of 200")
-
-// TestB29ReplayedEverywhere sends one captured request 200 times at once, to a second server of the same
-// database, and after a restart.
-func TestB29ReplayedEverywhere(t *testing.T) {
-	t.Parallel()
-	r := startOn(t, sqliteFile(t))
-	d := r.device(t, 1)
-	req := r.request(t, d, "POST /v1/checkin", `{"report":`+report+`}`)
-	replay := func(h http.Handler) int {
-		again := req.Clone(t.Context())
-		again.Body, _ = req.GetBody()
-		again.RequestURI = "/v1/checkin"
-		again.RemoteAddr = "192.0.2.1:1"
-		w := &quietWriter{}
-		h.ServeHTTP(w, again)
-		return w.status
-	}
-	r.guard.keys = newLimiter(1e6, 1e6, maxTracked) // the limit would stop it too
-	var ok, other atomic.Int64
-	storm := func() {
-		var wg sync.WaitGroup
-		for range 200 {
-			wg.Go(func() {
-				for range *replays / 200 {
-					switch replay(r.guard) {
-					case 200:
-						ok.Add(1)
-					case 409:
-					default:
-						other.Add(1)
-					}
-				}
-			})
-		}
-		wg.Wait()
-	}
-	storm()
-	if ok.Load() != 1 || other.Load() != 0 {
-		t.Errorf("%d successes and %d odd answers of %d", ok.Load(), other.Load(), *replays)
-	}
-	second, err := newService(r.db, r.office.vault, r.log, serveOptions{authority: strings.TrimPrefix(r.url, "http://")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if status := replay(second.guard); status != 409 {
-		t.Errorf("a second server says %d", status)
 	}
 }
 
