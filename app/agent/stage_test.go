@@ -46,6 +46,7 @@ const (
 type stage struct {
 	*scene
 	web *web
+	tap *overheard
 	log bytes.Buffer // the transcript
 }
 
@@ -55,8 +56,10 @@ func newStage(t *testing.T, mailbox bool, change func(settings map[string]map[st
 	t.Helper()
 	s := &scene{t: t, issuer: &oauthtest.Issuer{URL: "https://" + stageIssuer}, site: "https://" + stageSite + salesforcetest.SitePath,
 		org: &salesforcetest.Org{External: true, MailKey: true, InstanceURL: "https://" + stageOrg, SiteURL: "https://" + stageSite + salesforcetest.SitePath}}
-	st := &stage{scene: s, web: newWeb(t, map[string]http.Handler{
-		stageSite: s.org, stageOrg: s.org, stageOldSite: salesforcetest.Moved("https://" + stageSite), stageIssuer: s.issuer,
+	ear := &overheard{secrets: map[string]string{}}
+	org := ear.on(s.org)
+	st := &stage{scene: s, tap: ear, web: newWeb(t, map[string]http.Handler{
+		stageSite: org, stageOrg: org, stageOldSite: salesforcetest.Moved("https://" + stageSite), stageIssuer: ear.on(s.issuer),
 	})}
 	trusted, imap := st.web.ca, stageIMAP
 	if mailbox {
@@ -279,15 +282,15 @@ type watcher struct {
 func (w *watcher) Write(p []byte) (int, error) {
 	w.buf.Write(p)
 	whole := w.buf.String()[:strings.LastIndexByte(w.buf.String(), '\n')+1]
-	if m := loginPage.FindString(whole); m != "" && !w.seen {
+	if m := loginPage.FindStringSubmatch(whole); m != nil && !w.seen {
 		w.seen = true
-		w.found(strings.TrimSpace(m))
+		w.found(m[1])
 	}
 	return len(p), nil
 }
 
 var (
-	loginPage = regexp.MustCompile(`(?m)^ +https?://\S+/authorize\?\S+$`)
+	loginPage = regexp.MustCompile(`(?m)(?:^ +|"url":")(https?://[^\s"]+/authorize\?[^\s"]+)`)
 	// changing is what differs from run to run and tells a reader nothing.
 	changing = []struct {
 		is    *regexp.Regexp
