@@ -62,6 +62,7 @@ type office struct {
 	db      *tenantdb.DB
 	vault   *provision.Vault
 	keyFile string
+	base    string // "https://hawser.example.com" of the running server; "" outside one
 }
 
 // Main runs one command and returns its exit code.
@@ -124,7 +125,7 @@ func (a *app) root() *cobra.Command {
 	f.StringVar(&a.database, "database", a.env.Database, "PostgreSQL `address`; also from HAWSERD_DATABASE, which other users cannot read off the process list")
 	f.StringVar(&a.keyFile, "key-file", "", "`file` of the sealing key (default master.key in the state folder)")
 	f.BoolVar(&a.json, "json", false, "print JSON")
-	root.AddCommand(a.serveCmd(), a.tenantCmd(), a.keyCmd(), a.userCmd(), a.policyCmd(), a.auditCmd(), a.doctorCmd(), a.moveCmd(), a.migrateCmd())
+	root.AddCommand(a.serveCmd(), a.tenantCmd(), a.keyCmd(), a.userCmd(), a.adminCmd(), a.policyCmd(), a.auditCmd(), a.doctorCmd(), a.moveCmd(), a.migrateCmd())
 	return root
 }
 
@@ -257,7 +258,7 @@ func (a *app) open(ctx context.Context) (*office, error) {
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	return &office{db, vault, a.key()}, nil
+	return &office{db: db, vault: vault, keyFile: a.key()}, nil
 }
 
 // tenant finds a tenant by name or id.

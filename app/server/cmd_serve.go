@@ -81,6 +81,7 @@ func (a *app) serve(ctx context.Context, o serveOptions) error {
 }
 
 func (a *app) serveOffice(ctx context.Context, off *office, log *slog.Logger, o serveOptions) error {
+	off.base = o.base()
 	s, err := newService(off.db, off.vault, log, o)
 	if err != nil {
 		return err

@@ -15,10 +15,11 @@ import (
 )
 
 // tenantFlags say what a tenant trusts.
-type tenantFlags struct{ sites, mail, domains, keys []string }
+type tenantFlags struct{ sites, adminClients, mail, domains, keys []string }
 
 func (t *tenantFlags) add(f *pflag.FlagSet) {
 	f.StringArrayVar(&t.sites, "site", nil, "`ISSUER,ORG,CLIENT...` whose Salesforce sign-ins count; may be repeated")
+	f.StringArrayVar(&t.adminClients, "admin-client", nil, "`ISSUER,CLIENT`: the app with which admins sign in at that site; without CLIENT, none; may be repeated")
 	f.StringArrayVar(&t.mail, "mail", nil, "`ISSUER,CLIENT...` whose mail sign-ins count; may be repeated")
 	f.StringSliceVar(&t.domains, "domain", nil, "mail `domain` that you have checked to be the tenant's; may be repeated")
 	f.StringArrayVar(&t.keys, "policy-key", nil, "Ed25519 public `key` in base64url that may sign the tenant's policy; may be repeated")
@@ -26,16 +27,8 @@ func (t *tenantFlags) add(f *pflag.FlagSet) {
 
 // apply changes what the flags name and leaves the rest.
 func (t *tenantFlags) apply(f *pflag.FlagSet, to *provision.Tenant) error {
-	if f.Changed("site") {
-		to.Sites = nil
-	}
-	for _, text := range t.sites {
-		p := strings.Split(text, ",")
-		account, ok := provision.Account{OrgID: p[min(1, len(p)-1)], UserID: "005000000000001"}.Canonical()
-		if len(p) < 3 || !ok {
-			return usage("--site wants ISSUER,ORG,CLIENT with an org id that begins with 00D")
-		}
-		to.Sites = append(to.Sites, provision.Site{Issuer: p[0], OrgID: account.OrgID, ClientIDs: p[2:]})
+	if err := t.applySites(f, to); err != nil {
+		return err
 	}
 	if f.Changed("mail") {
 		to.Mail = nil
@@ -62,6 +55,41 @@ func (t *tenantFlags) apply(f *pflag.FlagSet, to *provision.Tenant) error {
 			return usage("--policy-key wants 32 bytes in base64url")
 		}
 		to.PolicyKeys = append(to.PolicyKeys, raw)
+	}
+	return nil
+}
+
+// applySites changes the sites. One that is named again keeps its app for the admin page.
+func (t *tenantFlags) applySites(f *pflag.FlagSet, to *provision.Tenant) error {
+	before := to.Sites
+	if f.Changed("site") {
+		to.Sites = nil
+	}
+	for _, text := range t.sites {
+		p := strings.Split(text, ",")
+		account, ok := provision.Account{OrgID: p[min(1, len(p)-1)], UserID: "005000000000001"}.Canonical()
+		if len(p) < 3 || !ok {
+			return usage("--site wants ISSUER,ORG,CLIENT with an org id that begins with 00D")
+		}
+		site := provision.Site{Issuer: p[0], OrgID: account.OrgID, ClientIDs: p[2:]}
+		for _, old := range before {
+			if old.Issuer == site.Issuer && old.OrgID == site.OrgID {
+				site.AdminClientID = old.AdminClientID
+			}
+		}
+		to.Sites = append(to.Sites, site)
+	}
+	for _, text := range t.adminClients {
+		issuer, client, ok := strings.Cut(text, ",")
+		known := false
+		for i := range to.Sites {
+			if to.Sites[i].Issuer == issuer {
+				to.Sites[i].AdminClientID, known = client, true
+			}
+		}
+		if !ok || !known {
+			return usage("--admin-client wants ISSUER,CLIENT with the issuer of one of the company's sites")
+		}
 	}
 	return nil
 }

@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"hawser/auth/provision"
+	"hawser/auth/reqsig"
 	"hawser/store/tenantdb"
 )
 
@@ -125,6 +127,17 @@ func (a *app) checkKeyFile() error {
 	return err
 }
 
+// checkAdmins finds admins for whom there is no app to sign in with.
+func (o *office) checkAdmins(ctx context.Context, t provision.Tenant) error {
+	admins, err := o.db.Admins(ctx, reqsig.Operator(t.ID))
+	for _, a := range admins {
+		if !slices.ContainsFunc(t.Sites, func(s provision.Site) bool { return s.AdminClientID != "" && s.OrgID == a.Account.OrgID }) {
+			return fmt.Errorf("tenant %s has admins of org %s and no app with which they sign in; run hawserd tenant set --admin-client", t.Name, a.Account.OrgID)
+		}
+	}
+	return err
+}
+
 // check looks at an open database.
 func (o *office) check(ctx context.Context) []finding {
 	all := []finding{found("database opens with this key", o.db.Ping(ctx))}
@@ -141,7 +154,7 @@ func (o *office) check(ctx context.Context) []finding {
 		case len(t.Mail) == 0 && len(t.Domains) == 0:
 			err = fmt.Errorf("tenant %s trusts no mail provider and no domain, so no mailbox can be proven", t.Name)
 		}
-		all = append(all, found("tenant can register", err))
+		all = append(all, found("tenant can register", err), found("admins can sign in", o.checkAdmins(ctx, t)))
 	}
 	began := time.Now()
 	_, _, err = o.db.Mark(ctx, tenantdb.CheckMark)

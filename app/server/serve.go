@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"hawser/app/server/admin"
 	"hawser/auth/provision"
 	"hawser/store/tenantdb"
 )
@@ -47,6 +48,7 @@ type service struct {
 	now     func() time.Time
 	metrics *metrics
 	guard   *guard
+	admin   *pageGuard
 	ending  atomic.Bool
 }
 
@@ -60,13 +62,15 @@ func newService(db *tenantdb.DB, vault *provision.Vault, log *slog.Logger, o ser
 		return nil, err
 	}
 	s.guard.next = protocol
-	return s, nil
+	s.admin, err = newPageGuard(db, vault, s.guard, admin.Config{Base: o.base(), Log: log})
+	return s, err
 }
 
 // handler is everything on the public port.
 func (s *service) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/v1/", s.guard)
+	mux.Handle("/admin/", s.admin)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok") })
 	mux.HandleFunc("GET /readyz", s.ready)
 	return mux

@@ -81,16 +81,18 @@ func searchedUsers(c *scene) {
 	c.same("devices", one[0].Devices, []provision.Device{d})
 }
 
+// keyOf adds a group's key with an event of that number.
+func (c *scene) keyOf(group string, n int) provision.Key {
+	k := c.key(provision.RoleTenant, group)
+	e := c.event("key.add")
+	e.Subject, e.Detail = k.ID, fmt.Sprint(n)
+	c.ok(c.s.AddKey(c.Context(), c.x, k, e))
+	return k
+}
+
 func eventsOfAGroup(c *scene) {
 	ctx := c.Context()
-	ends := func(of string, n int) provision.Key {
-		k := c.key(provision.RoleTenant, of)
-		e := c.event("key.add")
-		e.Subject, e.Detail = k.ID, fmt.Sprint(n)
-		c.ok(c.s.AddKey(ctx, c.x, k, e))
-		return k
-	}
-	own, foreign := ends("p", 1), ends("q", 2)
+	own, foreign := c.keyOf("p", 1), c.keyOf("q", 2)
 	record := func(action, subject string, n int) {
 		e := c.event(action)
 		e.Subject, e.Detail = subject, fmt.Sprint(n)
