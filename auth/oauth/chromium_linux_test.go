@@ -45,48 +45,118 @@ func chromium(t *testing.T) *rod.Browser {
 	return b
 }
 
-// TestChromium fills the login pages of every kind of issuer in a real browser, and looks at the
-// page where it ends.
+// TestChromium fills the login pages of every kind of issuer in a real browser, in good days and in
+// bad ones, and looks at the page where it ends.
 func TestChromium(t *testing.T) {
 	t.Parallel()
 	browser := chromium(t)
 	t.Run("stale tab", func(t *testing.T) { staleTab(t, browser) })
-	for name, kind := range kinds {
-		for _, button := range []string{"#approve", "#deny"} {
-			if button == "#deny" && kind != Salesforce {
-				continue // the pages are the same
+	t.Run("slow user", func(t *testing.T) { slowUser(t, browser) })
+	for name, v := range visits {
+		t.Run(name, func(t *testing.T) { v.run(t, browser) })
+	}
+}
+
+// visit is one person's way through the login pages, and how it ends.
+type visit struct {
+	kind     Kind
+	deny     bool
+	mischief oauthtest.Mischief
+	other    bool // than the account that is wanted
+	want     fault.Code
+	redeemed int // codes that reached the token endpoint
+}
+
+var visits = map[string]visit{
+	"generic":            {kind: Generic, redeemed: 1},
+	"google":             {kind: Google, redeemed: 1},
+	"microsoft":          {kind: Microsoft, redeemed: 1},
+	"salesforce":         {kind: Salesforce, redeemed: 1},
+	"refusal salesforce": {kind: Salesforce, deny: true, want: fault.ConsentRefused},
+	"refusal microsoft":  {kind: Microsoft, deny: true, want: fault.ConsentRefused},
+	"wall microsoft": {kind: Microsoft, want: fault.ConsentByAdmin,
+		mischief: oauthtest.Mischief{ConsentError: "consent_required", ConsentDescription: "AADSTS65001: The user or administrator has not consented"}},
+	"wall google": {kind: Google, want: fault.ConsentByAdmin, mischief: oauthtest.Mischief{ConsentError: "admin_policy_enforced"}},
+	"wall salesforce": {kind: Salesforce, want: fault.AppBlocked,
+		mischief: oauthtest.Mischief{ConsentError: "invalid_client", ConsentDescription: "app must be installed into org"}},
+	"wrong account": {kind: Salesforce, other: true, want: fault.WrongAccount, redeemed: 1},
+	"expired code":  {kind: Generic, mischief: oauthtest.Mischief{ExpireCodes: true}, want: fault.CodeExpired, redeemed: 1},
+}
+
+func (v visit) run(t *testing.T, browser *rod.Browser) {
+	iss, p := provider(t, v.kind)
+	iss.Misbehave(v.mischief)
+	button, want := "#approve", "Return to Hawser. You can close this tab."
+	if v.deny {
+		button = "#deny"
+	}
+	if v.want != "" {
+		want = "Return to Hawser: it says what happened and what to do. You can close this tab."
+	}
+	var end, address string
+	_, err := SignIn(t.Context(), Request{Provider: p, Log: quiet(), Timeout: time.Minute,
+		Check: func(context.Context, Grant) error {
+			if v.other {
+				return fault.New(fault.WrongAccount, "compare accounts", nil)
 			}
-			t.Run(name+button, func(t *testing.T) {
-				iss, p := provider(t, kind)
-				var end, address string
-				_, err := SignIn(t.Context(), Request{Provider: p, Log: quiet(), Timeout: 30 * time.Second,
-					Open: func(ctx context.Context, open string) error {
-						return rod.Try(func() {
-							page := browser.Context(context.WithoutCancel(ctx)).Timeout(20 * time.Second).MustPage(open)
-							defer page.MustClose()
-							page.MustElement("#username").MustInput("alice@example.org")
-							page.MustElement("#password").MustInput("password")
-							page.MustElement("#login").MustClick()
-							page.MustElement(button).MustClick()
-							end = page.MustElement("h1 + #text").MustText()
-							address = page.MustInfo().URL
-						})
-					}})
-				want := "Return to Hawser. You can close this tab."
-				if button == "#deny" {
-					want = "Return to Hawser: it says what happened and what to do. You can close this tab."
-				}
-				if refused := fault.Is(err, fault.ConsentRefused); refused != (button == "#deny") || !refused && err != nil {
-					t.Errorf("%v", err)
-				}
-				if end != want || !strings.HasSuffix(address, resultPath) || strings.Contains(address, "code") {
-					t.Errorf("ended at %s: %s", address, end)
-				}
-				if n := iss.Count("token:authorization_code"); n != map[string]int{"#approve": 1, "#deny": 0}[button] {
-					t.Errorf("%d token requests", n)
-				}
+			return nil
+		},
+		Open: func(ctx context.Context, open string) error {
+			return rod.Try(func() {
+				page := logIn(browser.Context(context.WithoutCancel(ctx)).Timeout(40*time.Second), open)
+				defer page.MustClose()
+				page.MustElement(button).MustClick()
+				end = page.MustElement("h1 + #text").MustText()
+				address = page.MustInfo().URL
 			})
-		}
+		}})
+	if v.want == "" && err != nil || v.want != "" && !fault.Is(err, v.want) {
+		t.Errorf("%v, want %s", err, v.want)
+	}
+	if end != want || !strings.HasSuffix(address, resultPath) || strings.Contains(address, "code") {
+		t.Errorf("ended at %s: %s", address, end)
+	}
+	if n := iss.Count("token:authorization_code"); n != v.redeemed {
+		t.Errorf("%d token requests", n)
+	}
+	if left := len(iss.Tokens()); v.want != "" && left != 0 {
+		t.Errorf("%d tokens are good still", left)
+	}
+}
+
+// logIn opens a login page and fills it.
+func logIn(browser *rod.Browser, open string) *rod.Page {
+	page := browser.MustPage(open)
+	page.MustElement("#username").MustInput("alice@example.org")
+	page.MustElement("#password").MustInput("password")
+	page.MustElement("#login").MustClick()
+	return page
+}
+
+// slowUser presses Allow when nobody waits any more: the code goes nowhere.
+func slowUser(t *testing.T, browser *rod.Browser) {
+	iss, p := provider(t, Microsoft)
+	opened := make(chan string, 1)
+	_, err := SignIn(t.Context(), Request{Provider: p, Log: quiet(), Timeout: 200 * time.Millisecond,
+		Open: func(_ context.Context, open string) error { opened <- open; return nil }})
+	if !fault.Is(err, fault.SignInTimeout) {
+		t.Errorf("%v", err)
+	}
+	var address string
+	err = rod.Try(func() {
+		page := logIn(browser.Timeout(40*time.Second), <-opened)
+		defer page.MustClose()
+		approve := page.MustElement("#approve")
+		gone := page.MustWaitNavigation()
+		approve.MustClick()
+		gone()
+		address = page.MustEval(`() => document.body.innerText`).Str()
+	})
+	if err != nil || !strings.Contains(address, "localhost") {
+		t.Errorf("the browser shows %q, %v", address, err)
+	}
+	if n := iss.Count("token:authorization_code"); n != 0 {
+		t.Errorf("%d token requests", n)
 	}
 }
 
