@@ -44,6 +44,9 @@ type place struct {
 
 // find asks where a side signs in.
 func (a *Agent) find(ctx context.Context, side string) (place, error) {
+	if a.configured(side) == "" {
+		return place{}, fault.New(fault.NotSetUp, "find sign-in", nil)
+	}
 	if side == sideMail {
 		p := mailProvider(a.cfg.Settings.Mail)
 		if p.Kind != oauth.Generic {
@@ -54,7 +57,7 @@ func (a *Agent) find(ctx context.Context, side string) (place, error) {
 	}
 	where, err := site.Parse(a.cfg.Settings.Salesforce.Site, a.sites())
 	if err != nil {
-		return place{}, a.refused(err)
+		return place{}, a.refused(err, "site.reads", a.cfg.Settings.Salesforce.Site)
 	}
 	found, err := site.Discover(ctx, where, a.http)
 	if err != nil || found.Guessed {
@@ -66,8 +69,11 @@ func (a *Agent) find(ctx context.Context, side string) (place, error) {
 			}
 		}
 	}
-	if err != nil {
-		return place{}, a.refused(err)
+	switch {
+	case where.Kind == site.Legacy && (err != nil || found.Guessed):
+		return place{}, a.retired(err)
+	case err != nil:
+		return place{}, a.refused(err, "site.leads-on", "")
 	}
 	p := oauth.NewSalesforce(found.Site.Base, a.cfg.Settings.Salesforce.ClientID, callbacks)
 	p.Trust, p.Names = found.Site.Trust, found.Site.Names
@@ -82,12 +88,24 @@ func (a *Agent) find(ctx context.Context, side string) (place, error) {
 // sites says which addresses may serve the site.
 func (a *Agent) sites() site.Policy { return site.Policy{Custom: a.cfg.Settings.Trust.Hosts} }
 
-// refused tells the person why an address was refused.
-func (a *Agent) refused(err error) error {
+// refused tells the person why an address was refused: that of the settings, or one that the site
+// leads on to, which as says.
+func (a *Agent) refused(err error, as, address string) error {
 	f, hint := fault.Of(err), site.HintOf(err)
 	if hint != "" && f.Detail == "" {
-		f.Detail = a.text.T("site."+string(hint), nil)
+		f.Detail = a.text.T(as, map[string]any{"Why": a.text.T("site."+string(hint), nil), "Address": address})
 	}
+	return f
+}
+
+// retired tells the person that an address of before enhanced domains leads nowhere any more. That
+// there is just no network looks alike, so the fault stays what it is.
+func (a *Agent) retired(err error) error {
+	if err == nil {
+		err = site.RefuseRetired()
+	}
+	f := fault.Of(err)
+	f.Detail = a.text.T("site."+string(site.Retired), nil)
 	return f
 }
 
@@ -135,7 +153,7 @@ func (a *Agent) known(ctx context.Context, side string, l login) (oauth.Provider
 	}
 	where, err := site.Parse(l.Base, a.sites())
 	if err != nil {
-		return oauth.Provider{}, a.refused(err)
+		return oauth.Provider{}, a.refused(err, "site.reads", l.Base)
 	}
 	p := oauth.NewSalesforce(where.Base, a.cfg.Settings.Salesforce.ClientID, callbacks)
 	p.Trust, p.Names, p.TokenURL, p.RevokeURL = where.Trust, where.Names, l.TokenURL, l.RevokeURL

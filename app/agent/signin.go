@@ -92,6 +92,9 @@ func (a *Agent) signIn(ctx context.Context, side string, progress func(control.S
 		},
 	})
 	if err != nil {
+		if link := at.AdminLink(); link != "" && fault.Is(err, fault.ConsentByAdmin) {
+			progress(control.SignInStep{Step: "approve", URL: link})
+		}
 		return err
 	}
 	// From here on a tab that is closed or a newer attempt changes nothing: the answer is complete.

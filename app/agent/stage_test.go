@@ -47,6 +47,9 @@ type stage struct {
 	*scene
 	web *web
 	tap *overheard
+
+	google, microsoft *oauthtest.Issuer
+
 	log bytes.Buffer // the transcript
 }
 
@@ -58,9 +61,12 @@ func newStage(t *testing.T, mailbox bool, change func(settings map[string]map[st
 		org: &salesforcetest.Org{External: true, MailKey: true, InstanceURL: "https://" + stageOrg, SiteURL: "https://" + stageSite + salesforcetest.SitePath}}
 	ear := &overheard{secrets: map[string]string{}}
 	org := ear.on(s.org)
-	st := &stage{scene: s, tap: ear, web: newWeb(t, map[string]http.Handler{
+	st := &stage{scene: s, tap: ear, google: &oauthtest.Issuer{Flavour: oauthtest.Google, URL: "https://accounts.google.com"},
+		microsoft: &oauthtest.Issuer{Flavour: oauthtest.Microsoft, URL: "https://login.microsoftonline.com/contoso.example/v2.0"}}
+	st.web = newWeb(t, map[string]http.Handler{
 		stageSite: org, stageOrg: org, stageOldSite: salesforcetest.Moved("https://" + stageSite), stageIssuer: ear.on(s.issuer),
-	})}
+		"accounts.google.com": byLastWord(st.google), "login.microsoftonline.com": byLastWord(st.microsoft),
+	})
 	trusted, imap := st.web.ca, stageIMAP
 	if mailbox {
 		s.dovecot = dovecottest.Start(t, dovecottest.Config{Active: s.issuer.Active})
@@ -87,6 +93,18 @@ func newStage(t *testing.T, mailbox bool, change func(settings map[string]map[st
 	s.user = newUser(t, written)
 	s.user.env = append(s.user.env, "HTTPS_PROXY="+st.web.proxy.URL, "BROWSER=true")
 	return st
+}
+
+// byLastWord leads the paths of Google's and Microsoft's pages to those of a pretend issuer.
+func byLastWord(issuer *oauthtest.Issuer) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		name := r.URL.Path[strings.LastIndexByte(r.URL.Path, '/'):]
+		if to, ok := map[string]string{"/auth": "/authorize", "/keys": "/jwks"}[name]; ok {
+			name = to
+		}
+		r.URL.Path = name
+		issuer.ServeHTTP(w, r)
+	})
 }
 
 // web is the part of the internet that a stage has.
@@ -290,13 +308,13 @@ func (w *watcher) Write(p []byte) (int, error) {
 }
 
 var (
-	loginPage = regexp.MustCompile(`(?m)(?:^ +|"url":")(https?://[^\s"]+/authorize\?[^\s"]+)`)
+	loginPage = regexp.MustCompile(`(?m)(?:^ +|"url":")(https?://[^\s"]+/auth(?:orize)?\?[^\s"]+)`)
 	// changing is what differs from run to run and tells a reader nothing.
 	changing = []struct {
 		is    *regexp.Regexp
 		reads string
 	}{
-		{regexp.MustCompile(`(https://\S+/authorize)\?\S+`), "$1?…"},
+		{regexp.MustCompile(`(https://\S+/auth(?:orize)?)\?\S+`), "$1?…"},
 		{regexp.MustCompile(`127\.0\.0\.1:\d+`), stageIMAP},
 		{regexp.MustCompile(`last success [^;\n]+`), "last success just now"},
 		{regexp.MustCompile(`until \d\d:\d\d`), "until 14:30"},

@@ -64,12 +64,39 @@ var situations = []situation{
 		s.types(s.does("salesforce", ann, false), "signin", "salesforce")
 		s.types(nil, "status")
 	}},
-	{"consent-by-admin", "Microsoft wants an administrator's approval", false, nil, func(s *stage) {
+	{"consent-by-admin", "Microsoft wants an administrator's approval", false, func(c map[string]map[string]any) {
+		c["mail"] = map[string]any{"issuer": "https://login.microsoftonline.com/contoso.example/v2.0", "clientId": "11111111-1111-1111-1111-111111111111",
+			"imap": "outlook.office365.com:993"}
+	}, func(s *stage) {
 		s.user.start()
-		s.issuer.Misbehave(oauthtest.Mischief{ConsentError: "consent_required",
+		s.microsoft.Misbehave(oauthtest.Mischief{ConsentError: "consent_required",
 			ConsentDescription: "AADSTS65001: The user or administrator has not consented to use the application with ID 'hawser'."})
 		s.says("Ann's company lets nobody use an app that its administrator has not approved.")
 		s.types(s.does("mail", mailUser, true), "signin", "mail")
+		s.types(nil, "status")
+	}},
+	{"google-policy", "Google's administrator has not trusted the app", false, func(c map[string]map[string]any) {
+		c["mail"] = map[string]any{"issuer": "https://accounts.google.com", "clientId": "1234567890-abc.apps.googleusercontent.com",
+			"clientSecret": "GOCSPX-not-a-secret", "imap": "imap.gmail.com:993"}
+	}, func(s *stage) {
+		s.user.start()
+		s.google.Misbehave(oauthtest.Mischief{ConsentError: "admin_policy_enforced"})
+		s.says("Ann's company allows only apps that its Google administrator trusts.")
+		s.types(s.does("mail", mailUser, true), "signin", "mail")
+	}},
+	{"box-unticked", "Ann unticks what Hawser needs", false, nil, func(s *stage) {
+		s.user.start()
+		s.issuer.Misbehave(oauthtest.Mischief{DropScopes: []string{"mail"}})
+		s.says("Ann signs in, unticks “mail” among the permissions, and presses “Allow”.")
+		s.types(s.does("mail", mailUser, true), "signin", "mail")
+	}},
+	{"account-switched-off", "Ann's Salesforce account is switched off", true, nil, func(s *stage) {
+		s.readies()
+		s.org.DeactivateUser(ann)
+		s.org.ExpireAccess()
+		s.mark("A mail for nobody")
+		s.says("All worked until the Salesforce administrator deactivated Ann's account. Then a mail is marked.")
+		s.until(20*time.Second, "the sign-in to be lost", func(st control.Status) bool { return !st.Salesforce.SignedIn && st.Counts.Waiting == 1 })
 		s.types(nil, "status")
 	}},
 	{"app-not-installed", "The app is not installed in the Salesforce org", false, nil, func(s *stage) {
@@ -137,6 +164,13 @@ var situations = []situation{
 		s.says("config.json holds the address of years ago, https://acme.force.com/partners. The site is at https://acme.my.site.com/partners today.")
 		s.types(s.does("salesforce", ann, true), "signin", "salesforce")
 		s.types(nil, "status")
+	}},
+	{"address-out-of-use", "The old address leads nowhere any more", false, func(c map[string]map[string]any) {
+		c["salesforce"]["site"] = "https://former.force.com/partners"
+	}, func(s *stage) {
+		s.user.start()
+		s.says("config.json holds the address of years ago, https://former.force.com/partners, and nothing is there any more.")
+		s.types(nil, "signin", "salesforce")
 	}},
 	{"api-disabled", "The user may not use the API", true, nil, func(s *stage) {
 		s.readies()

@@ -30,9 +30,24 @@ func (a *app) signInCmd() *cobra.Command {
 			if err != nil && cmd.Context().Err() == nil {
 				a.explainSignIn(cmd.Context(), agent, args[0], fault.Of(err))
 			}
+			if err == nil && !a.json {
+				a.sayOtherSide(cmd.Context(), agent)
+			}
 			return err
 		},
 	}
+}
+
+// sayOtherSide tells whoever has signed in on one side that the other one is missing.
+func (a *app) sayOtherSide(ctx context.Context, agent *control.Client) {
+	if s, err := agent.Fetch(ctx); err == nil && halfSignedIn(s) {
+		fmt.Fprintln(a.env.Stdout, a.t("signin.next-"+s.Which))
+	}
+}
+
+// halfSignedIn reports whether only one side was ever signed in to.
+func halfSignedIn(s control.Status) bool {
+	return s.State == control.NeedsSignIn && s.Why == "" && s.Salesforce.SignedIn != s.Mail.SignedIn
 }
 
 // explainSignIn gets what belongs to a refused sign-in beside the fault's own texts. An agent that

@@ -71,6 +71,9 @@ func (a *app) printNextStep(s control.Status) {
 	case s.State == control.NeedsYou && why == "":
 		fmt.Fprintf(a.env.Stdout, "\n%s\n", a.t("status.needs-you"))
 		return
+	case halfSignedIn(s):
+		fmt.Fprintf(a.env.Stdout, "\n%s\n", a.t("signin.half-"+s.Which))
+		return
 	case s.State == control.NeedsSignIn && why == "":
 		why = fault.NotSignedIn
 	case s.State == control.WrongAccount && why == "":

@@ -146,10 +146,11 @@ type JournalItem struct {
 
 // SignInStep is one line of progress while a browser sign-in runs.
 type SignInStep struct {
-	// Step is "discovering", "moved", "browser", "waiting", "exchanging", "checking" or "done".
+	// Step is "discovering", "moved", "browser", "waiting", "exchanging", "checking" or "done", and
+	// "approve" where an administrator has to approve the app before it can go on.
 	Step string `json:"step"`
-	// URL is, at the step "browser", for people whose browser did not open, and at the step "moved"
-	// the address that the site has now.
+	// URL is, at the step "browser", for people whose browser did not open, at the step "moved" the
+	// address that the site has now, and at the step "approve" the page where that is done.
 	URL string `json:"url,omitempty"`
 }
 

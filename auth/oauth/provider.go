@@ -193,8 +193,12 @@ func (p Provider) AdminLink() string {
 		return ""
 	}
 	base, _, ok := strings.Cut(p.AuthorizeURL, "/oauth2/v2.0/")
-	if !ok {
+	host, tenant := base[:strings.LastIndexByte(base, '/')+1], base[strings.LastIndexByte(base, '/')+1:]
+	switch {
+	case !ok, tenant == "consumers": // nobody administers personal accounts
 		return ""
+	case tenant == "common": // which stands for those too, so that Microsoft does not take it here
+		base = host + "organizations"
 	}
 	// offline_access and the OpenID scopes need no approval of an administrator.
 	var scopes []string

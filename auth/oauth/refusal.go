@@ -77,7 +77,7 @@ var byError = map[string]fault.Code{
 	"oauth_app_blocked":            fault.AppBlocked,
 	"oauth_ec_app_not_found":       fault.AppBlocked,
 	"oauth_approval_error_generic": fault.AppBlocked,
-	"org_internal":                 fault.AppBlocked,
+	"org_internal":                 fault.AppUnknown, // Google: the app is of another company
 	"redirect_uri_mismatch":        fault.RedirectMismatch,
 	"invalid_scope":                fault.ScopeMissing,
 	"inactive_user":                fault.UserInactive,

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"hawser/auth/secret"
 	"hawser/sync/fault"
 )
 
@@ -46,7 +47,7 @@ func TestRefusalTable(t *testing.T) {
 		{atRefresh, "invalid_grant", "Token has been expired or revoked.", fault.TokenRevoked},
 		{atCode, "invalid_grant", "Malformed auth code.", fault.CodeExpired},
 		{atAuthorize, "admin_policy_enforced", "", fault.ConsentByAdmin},
-		{atAuthorize, "org_internal", "", fault.AppBlocked},
+		{atAuthorize, "org_internal", "", fault.AppUnknown},
 		{atCode, "deleted_client", "The OAuth client was deleted.", fault.AppUnknown},
 		// Microsoft.
 		{atAuthorize, "access_denied", "AADSTS65004: User declined to consent to access the app.", fault.ConsentRefused},
@@ -82,10 +83,17 @@ func TestRefusalTable(t *testing.T) {
 
 func TestAdminLink(t *testing.T) {
 	t.Parallel()
-	got := NewMicrosoft("app-id", "common").AdminLink()
-	want := "https://login.microsoftonline.com/common/v2.0/adminconsent?client_id=app-id&redirect_uri=http%3A%2F%2Flocalhost%2F&scope=https%3A%2F%2Foutlook.office.com%2FIMAP.AccessAsUser.All"
-	if got != want {
-		t.Errorf("got  %s\nwant %s", got, want)
+	const query = "/v2.0/adminconsent?client_id=app-id&redirect_uri=http%3A%2F%2Flocalhost%2F&scope=https%3A%2F%2Foutlook.office.com%2FIMAP.AccessAsUser.All"
+	for tenant, want := range map[string]string{
+		"contoso.example": "https://login.microsoftonline.com/contoso.example" + query, "organizations": "https://login.microsoftonline.com/organizations" + query,
+		"common": "https://login.microsoftonline.com/organizations" + query, "consumers": "",
+	} {
+		if got := NewMicrosoft("app-id", tenant).AdminLink(); got != want {
+			t.Errorf("%s: got  %s\nwant %s", tenant, got, want)
+		}
+	}
+	if got := NewGoogle("x", secret.String{}).AdminLink(); got != "" {
+		t.Errorf("Google: %s", got)
 	}
 }
 

@@ -25,6 +25,7 @@ const (
 	LoginRestricted  Code = "login-restricted"  // IP range or login hours
 	TokenRevoked     Code = "token-revoked"     // the refresh token is no longer accepted
 	NotSignedIn      Code = "not-signed-in"
+	NotSetUp         Code = "not-set-up"    // there are no settings that say where to sign in
 	WrongAccount     Code = "wrong-account" // another account than the bound one signed in
 	BrowserMissing   Code = "browser-missing"
 	PortsBusy        Code = "ports-busy"      // every registered callback port is taken
@@ -80,7 +81,7 @@ var classes = map[Code]Class{
 
 	SignInCancelled: User, SignInTimeout: User, SignInOutdated: User, ConsentRefused: User, ConsentByAdmin: Admin,
 	CodeExpired: User, AppUnknown: Admin, AppBlocked: Admin, RedirectMismatch: Admin, ScopeMissing: Admin,
-	UserInactive: Admin, LoginRestricted: Retry, TokenRevoked: User, NotSignedIn: User, WrongAccount: User,
+	UserInactive: Admin, LoginRestricted: Retry, TokenRevoked: User, NotSignedIn: User, NotSetUp: Admin, WrongAccount: User,
 	BrowserMissing: User, PortsBusy: User, SiteRefused: User, SignInRefused: User,
 
 	MailRefused: User, MailBusy: Retry, MailProtocol: Retry, FolderMissing: User, MailGone: User,
