@@ -42,13 +42,13 @@ func New(o Options) (*slog.Logger, io.Closer) {
 var (
 	// personal matches mail addresses and Message-IDs.
 	personal = regexp.MustCompile(`[^\s<>"']+@[^\s<>"']+`)
-	// Whatever stands where protocols put a secret: in a form or a query, in JSON (quoted once more or
-	// not), after the word that announces it in a header or in IMAP.
-	named = []*regexp.Regexp{
-		regexp.MustCompile(`(?i)\b(` + secretNames + `)((?:=|%3D))[^\s&"'<>]+`),
-		regexp.MustCompile(`(?i)(\\*["'](?:` + secretNames + `)\\*["']\s*:)(\s*\\*["'])(?:[^"'\\]|\\[^"'\\])+`),
-		regexp.MustCompile(`(?i)\b(bearer|xoauth2|oauthbearer)(\s+)[^\s"'<>]{6,}`),
-		regexp.MustCompile(`(?i)\b(basic|oauth)(\s+)[^\s"'<>]{16,}`),
+	// named are the places where protocols put a secret: in a form or a query, in JSON (quoted once
+	// more or not), after the word that announces it in a header or in IMAP.
+	named = []place{
+		{regexp.MustCompile(`(?i)\b(?:` + secretNames + `)(?:=|%3D)`), regexp.MustCompile(`^[^\s&"'<>]+`)},
+		{regexp.MustCompile(`(?i)\\*["'](?:` + secretNames + `)\\*["']\s*:\s*\\*["']`), regexp.MustCompile(`^(?:[^"'\\]|\\[^"'\\])+`)},
+		{regexp.MustCompile(`(?i)\b(?:bearer|xoauth2|oauthbearer)\s+`), regexp.MustCompile(`^[^\s"'<>]{6,}`)},
+		{regexp.MustCompile(`(?i)\b(?:basic|oauth)\s+`), regexp.MustCompile(`^[^\s"'<>]{16,}`)},
 	}
 	// long matches what tokens look like wherever they stand: long runs without spaces (Salesforce's
 	// hold a "!", Microsoft's "*" and "$", JWTs two dots, and any of them may be percent-encoded).
@@ -59,6 +59,26 @@ var (
 
 const secretNames = `code|code_verifier|client_secret|state|nonce|assertion|password|passphrase|passwd|pass|secret|sid|auth|` +
 	`authorization|token|access_token|refresh_token|id_token|oauth_token|device_code`
+
+// place is where a secret begins, and how far it goes.
+type place struct{ before, secret *regexp.Regexp }
+
+// clean takes out what stands in such places. The words before are looked for on their own, so that
+// one which is part of what is taken out still counts for what follows it.
+func (p place) clean(text string) string {
+	var out strings.Builder
+	done := 0
+	for _, at := range p.before.FindAllStringIndex(text, -1) {
+		if at[1] < done {
+			continue
+		}
+		if n := len(p.secret.FindString(text[at[1]:])); n > 0 {
+			out.WriteString(text[done:at[1]] + "[secret]")
+			done = at[1] + n
+		}
+	}
+	return out.String() + text[done:]
+}
 
 // tokenLike reports whether a run is random rather than a word or a number: it has digits and
 // letters of both cases.
@@ -94,7 +114,7 @@ func printed(v any) string {
 
 func clean(text string) string {
 	for _, n := range named {
-		text = n.ReplaceAllString(text, "$1$2[secret]")
+		text = n.clean(text)
 	}
 	text = personal.ReplaceAllString(text, "[address]")
 	text = long.ReplaceAllString(text, "[token]")
