@@ -36,6 +36,7 @@ type guard struct {
 	tenants *limiter // the keys of servers and installers
 	refused *limiter // by address
 	known   familiar
+	bodies  readers
 }
 
 func newGuard(next http.Handler, m *metrics, proxies []netip.Prefix, now func() time.Time) *guard {
@@ -45,6 +46,7 @@ func newGuard(next http.Handler, m *metrics, proxies []netip.Prefix, now func() 
 		tenants: newLimiter(tenantRate, tenantBurst, maxTracked),
 		refused: newLimiter(refusedRate, refusedBurst, maxTracked),
 		known:   familiar{seen: map[string]time.Time{}},
+		bodies:  readers{now: map[string]int{}},
 	}
 	m.gauge("hawserd_requests_in_work", func() float64 { return float64(len(g.inWork)) })
 	return g
@@ -79,7 +81,13 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer func() { <-g.inWork }()
-	g.next.ServeHTTP(out, r.WithContext(context.WithValue(r.Context(), visitKey{}, v)))
+	r = r.WithContext(context.WithValue(r.Context(), visitKey{}, v))
+	if r.Body != nil {
+		body := &countedBody{ReadCloser: r.Body, readers: &g.bodies, key: claimed}
+		defer body.end(http.ErrBodyReadAfterClose)
+		r.Body = body
+	}
+	g.next.ServeHTTP(out, r)
 	if !v.proven && (out.status == http.StatusUnauthorized || out.status == http.StatusBadRequest) {
 		g.refused.take(v.addr, start)
 		g.metrics.event("refused", strconv.Itoa(out.status))
