@@ -1,6 +1,7 @@
 package reqsig
 
 import (
+	"crypto/hmac"
 	"flag"
 	"math/rand/v2"
 	"runtime"
@@ -79,4 +80,16 @@ func text(dice *rand.Rand, n int) string {
 		b.WriteString(bits[dice.IntN(len(bits))])
 	}
 	return b.String()
+}
+
+// BenchmarkB31MAC is the part of a check that somebody without a key can make the server do.
+func BenchmarkB31MAC(b *testing.B) {
+	c := components{method: "POST", authority: "hawser.example.com", path: "/v1/checkin", query: "?", digest: digest(nil)}
+	c.params = params{created: 1_760_000_000, nonce: strings.Repeat("a", 24), keyID: "d_" + strings.Repeat("A", 26)}.text()
+	secret, sig := make([]byte, 32), make([]byte, 32)
+	for b.Loop() {
+		if hmac.Equal(mac(secret, c.base()), sig) {
+			b.Fatal("equal")
+		}
+	}
 }

@@ -21,15 +21,12 @@ var samples = flag.Int("samples", 10_000, "timings of each side of the compariso
 func TestB34WrongByteTakesTheSameTime(t *testing.T) {
 	// Not parallel: this measures.
 	v := verifier(t, &nonces{}, now)
-	// One request in one place of the memory, with two signatures.
 	r := signed(t, "t_acme", "POST", "/v1/checkin", "")
 	r.RequestURI = r.URL.RequestURI()
-	first, last := r.Header.Clone(), r.Header.Clone()
-	first["Signature"], last["Signature"] = wrongAt(t, r, 0), wrongAt(t, r, 31)
-	headers := [2]http.Header{first, last}
+	signatures := [2][]byte{wrongAt(t, r, 0), wrongAt(t, r, 31)}
 	least := math.Inf(1)
 	for try := 0; try < 3 && least >= 4.5; try++ { // a busy machine is not an oracle
-		least = min(least, compare(t, v, r, headers))
+		least = min(least, compare(t, v, r, signatures))
 	}
 	if least >= 4.5 {
 		t.Errorf("|t| = %.2f, want below 4.5", least)
@@ -37,7 +34,7 @@ func TestB34WrongByteTakesTheSameTime(t *testing.T) {
 }
 
 // wrongAt is a request's signature with one wrong byte.
-func wrongAt(t *testing.T, r *http.Request, at int) []string {
+func wrongAt(t *testing.T, r *http.Request, at int) []byte {
 	t.Helper()
 	text := strings.Trim(strings.TrimPrefix(r.Header.Get("Signature"), "sig1="), ":")
 	sig, err := base64.StdEncoding.DecodeString(text)
@@ -45,11 +42,14 @@ func wrongAt(t *testing.T, r *http.Request, at int) []string {
 		t.Fatal(err)
 	}
 	sig[at] ^= 0x80
-	return []string{"sig1=:" + base64.StdEncoding.EncodeToString(sig) + ":"}
+	return []byte("sig1=:" + base64.StdEncoding.EncodeToString(sig) + ":")
 }
 
-// compare returns the greatest |t| over the cuts.
-func compare(t *testing.T, v *reqsig.Verifier, r *http.Request, headers [2]http.Header) float64 {
+// compare returns the greatest |t| over the cuts. There is one request in one place of the memory, and a fresh copy of
+// either signature: two maps, or two strings that stay, have places of their own, which would show.
+func compare(t *testing.T, v *reqsig.Verifier, r *http.Request, signatures [2][]byte) float64 {
+	r.Header = r.Header.Clone()
+	value, text := r.Header["Signature"], make([]byte, len(signatures[0]))
 	dice := rand.New(rand.NewPCG(uint64(*samples), uint64(time.Now().UnixNano())))
 	took := [2][]float64{make([]float64, 0, *samples), make([]float64, 0, *samples)}
 	for len(took[0]) < *samples || len(took[1]) < *samples {
@@ -57,7 +57,8 @@ func compare(t *testing.T, v *reqsig.Verifier, r *http.Request, headers [2]http.
 		if len(took[side]) == *samples {
 			side = 1 - side
 		}
-		r.Header = headers[side]
+		copy(text, signatures[side])
+		value[0] = string(text)
 		start := time.Now()
 		_, err := v.Verify(r)
 		d := time.Since(start)
