@@ -56,28 +56,24 @@ func (s *Server) checkIn(ctx context.Context, c *call) (int, any, error) {
 	if !in.Report.valid() {
 		return 0, nil, problem(http.StatusBadRequest, CodeInvalid)
 	}
-	t, err := s.cfg.Store.Tenant(ctx, c.tenant)
-	if err != nil {
-		return 0, nil, err
-	}
 	st, err := s.cfg.Store.CheckIn(ctx, c.tenant, c.key.ID, in.Report, c.now)
 	if err != nil {
 		return 0, nil, gone(err)
 	}
 	out := CheckInOut{
-		State: StandingActive, Since: st.User.StateAt, TenantName: t.Name, Group: st.User.Group,
-		Aliases: st.User.Aliases, PolicyVersion: st.PolicyVersion, Interval: s.interval(),
+		State: StandingActive, Since: st.UserAt, TenantName: st.TenantName, Group: st.Group,
+		Aliases: st.Aliases, PolicyVersion: st.PolicyVersion, Interval: s.interval(),
 	}
-	if st.User.State == Suspended {
+	if st.User == Suspended {
 		out.State = StandingSuspended
 	}
-	if st.Device.State == DeviceWiping {
-		out.State, out.Since = StandingRemoved, st.Device.StateAt
+	if st.Device == DeviceWiping {
+		out.State, out.Since = StandingRemoved, st.DeviceAt
 		secret, err := s.cfg.Vault.open(c.key)
 		if err != nil {
 			return 0, nil, err
 		}
-		out.Wipe = &WipeOrder{At: st.Device.StateAt, By: st.Device.StateBy}
+		out.Wipe = &WipeOrder{At: st.DeviceAt, By: st.DeviceBy}
 		out.Wipe.MAC = base64.RawURLEncoding.EncodeToString(out.Wipe.mac(c.key.ID, secret))
 	}
 	return http.StatusOK, out, nil

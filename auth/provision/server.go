@@ -165,7 +165,7 @@ func (s *Server) answer(r *http.Request) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	key, ok := v.Record.(Key)
+	key, ok := v.Record.(*Key)
 	if !ok {
 		return 0, nil, errors.New("key source gave no key")
 	}
@@ -178,7 +178,7 @@ func (s *Server) answer(r *http.Request) (int, any, error) {
 		if !ok || !slices.Contains(rt.roles, v.Role) {
 			continue
 		}
-		return rt.run(s, r.Context(), &call{tenant: v.Tenant, key: key, id: id, query: query, body: v.Body, now: s.cfg.Now()})
+		return rt.run(s, r.Context(), &call{tenant: v.Tenant, key: *key, id: id, query: query, body: v.Body, now: s.cfg.Now()})
 	}
 	return 0, nil, ErrNotFound
 }

@@ -95,6 +95,10 @@ type Keys interface {
 	// are found too, spent codes for a day after their end at least. A key of a suspended tenant
 	// is [ErrNotFound].
 	Key(ctx context.Context, id string) (Key, error)
+	// Recall returns a key that Key found before, unless the store has heard of a change of it; it
+	// waits for nothing. A store has heard of every change, by any process, that was made before
+	// the latest Use of a nonce of the key's tenant began. It need not remember anything.
+	Recall(id string) (Key, bool)
 
 	// AddKey adds a tenant or deployment key; k.Tenant is ignored in favour of id. [ErrExists]
 	// when the key id is taken, in any tenant; [ErrTooMany] when two keys of that role and group
@@ -157,7 +161,10 @@ type Devices interface {
 	// Device returns a device in any state, or [ErrNotFound].
 	Device(ctx context.Context, id reqsig.TenantID, device string) (Device, error)
 	// CheckIn keeps the report and the time of an active or wiping device and says where it
-	// stands; other devices are [ErrNotFound]. It writes no event.
+	// stands; other devices, and those of a suspended tenant, are [ErrNotFound]. It writes no
+	// event. The report is in all answers of this process at once; it reaches the disk, and other
+	// processes, within ten seconds, unless the next one takes its place before. Where a device
+	// stands may come from memory as in Recall: a change counts from the next Use on.
 	CheckIn(ctx context.Context, id reqsig.TenantID, device string, r Report, at time.Time) (Standing, error)
 	// FinishWipe takes a wiping device's report that everything is gone, sets DeviceWiped and ends
 	// its key at e.At. [ErrNotFound] for a device in another state.

@@ -178,9 +178,16 @@ type Registration struct {
 
 // Standing is what a device is told at a check-in.
 type Standing struct {
-	Device        Device // Report is the new one
-	User          User   // without Devices
-	PolicyVersion int64  // of the policy that is meant for the user's group; 0 when there is none
+	TenantName    string
+	Group         string   // the user's
+	Aliases       []string // the user's; not to be changed
+	PolicyVersion int64    // of the policy that is meant for the group; 0 when there is none
+
+	User     UserState
+	UserAt   time.Time   // when User was set
+	Device   DeviceState // DeviceActive or DeviceWiping
+	DeviceAt time.Time   // when Device was set
+	DeviceBy string      // by whom
 }
 
 // Policy is a signed policy as the tenant handed it in.

@@ -143,13 +143,28 @@ func (s keySource) Key(ctx context.Context, id string) (reqsig.Key, bool, error)
 	if err != nil {
 		return reqsig.Key{}, false, fmt.Errorf("read key: %w", err)
 	}
-	secret, err := s.vault.open(k)
+	out, err := s.opened(&k)
+	return out, err == nil, err
+}
+
+// Recall implements [reqsig.Recaller].
+func (s keySource) Recall(id string) (reqsig.Key, bool) {
+	k, ok := s.store.Recall(id)
+	if !ok {
+		k = s.vault.decoy
+	}
+	out, err := s.opened(&k)
+	return out, ok && err == nil
+}
+
+func (s keySource) opened(k *Key) (reqsig.Key, error) {
+	secret, err := s.vault.open(*k)
 	if err != nil {
-		return reqsig.Key{}, false, err
+		return reqsig.Key{}, err
 	}
 	out := reqsig.Key{Tenant: k.Tenant, Role: k.Role, Secret: secret, NotAfter: k.NotAfter, Record: k}
 	if k.Role == RoleCode {
 		out.NotAfter = k.NotAfter.AddDate(0, 0, 1)
 	}
-	return out, true, nil
+	return out, nil
 }

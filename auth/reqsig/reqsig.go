@@ -46,6 +46,14 @@ type KeySource interface {
 	Key(ctx context.Context, id string) (k Key, ok bool, err error)
 }
 
+// Recaller is a [KeySource] that remembers keys. A request whose MAC is right with a remembered key
+// costs no look into the store; every other one does, so that its time says nothing about keys.
+type Recaller interface {
+	// Recall returns a key that Key found before and that has not changed since, as far as is known
+	// after the latest Use of a nonce of its tenant. It costs the same for any id.
+	Recall(id string) (k Key, ok bool)
+}
+
 // KeyRef is a key of a tenant.
 type KeyRef struct {
 	Tenant TenantID

@@ -507,3 +507,66 @@ func BenchmarkB31BadSignature(b *testing.B) {
 		}
 	}
 }
+
+// forgetful remembers a key until the nonce is used, as a store does that hears of a change by then.
+type forgetful struct {
+	keys
+	asked, recalled int
+	after           func(*forgetful) // the change
+}
+
+func (f *forgetful) Key(ctx context.Context, id string) (reqsig.Key, bool, error) {
+	f.asked++
+	return f.keys.Key(ctx, id)
+}
+
+func (f *forgetful) Recall(id string) (reqsig.Key, bool) {
+	f.recalled++
+	if f.recalled > 1 && f.after != nil {
+		return reqsig.Key{}, false
+	}
+	k, ok := f.keys[id]
+	return k, ok
+}
+
+func (f *forgetful) Use(context.Context, reqsig.KeyRef, string, time.Time) (bool, error) {
+	if f.after != nil {
+		f.after(f)
+	}
+	return true, nil
+}
+
+// TestB39RememberedKey: a remembered key saves the look into the source, unless using the nonce told of a
+// change; a wrong MAC is worth a look for every id, so that time tells nobody which ids are remembered.
+func TestB39RememberedKey(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		key   string
+		after func(*forgetful)
+		spoil bool
+		want  string
+		asked int
+	}{
+		"remembered":           {key: "t_acme", want: "<nil>", asked: 0},
+		"changed meanwhile":    {key: "t_acme", after: func(*forgetful) {}, want: "<nil>", asked: 1},
+		"removed meanwhile":    {key: "t_acme", after: func(f *forgetful) { delete(f.keys, "t_acme") }, want: "401 refused", asked: 1},
+		"ended meanwhile":      {key: "t_acme", after: func(f *forgetful) { f.keys["t_acme"] = f.keys["t_old"] }, want: "401 refused", asked: 1},
+		"remembered but ended": {key: "t_old", want: "401 refused", asked: 1},
+		"wrong mac":            {key: "t_acme", spoil: true, want: "401 refused", asked: 1},
+		"unknown":              {key: "t_unknown", want: "401 refused", asked: 1},
+		"source broken":        {key: "t_acme", after: func(f *forgetful) { f.keys["t_acme"] = reqsig.Key{Role: "broken"} }, want: "503 unavailable", asked: 1},
+	} {
+		f := &forgetful{keys: someKeys(), after: c.after}
+		v, err := reqsig.NewVerifier(reqsig.Config{Keys: f, Nonces: f, Authority: "api.example.com", Now: func() time.Time { return now }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := signed(t, c.key, "POST", "/v1/x", "{}")
+		if c.spoil {
+			r.Header.Set("Signature", "sig1=:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=:")
+		}
+		if _, err := v.Verify(received(t, wire(t, r))); code(err) != c.want || f.asked != c.asked {
+			t.Errorf("%s: %s after %d looks, want %s after %d", name, code(err), f.asked, c.want, c.asked)
+		}
+	}
+}

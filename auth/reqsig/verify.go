@@ -1,6 +1,7 @@
 package reqsig
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -60,8 +61,9 @@ type Config struct {
 
 // Verifier checks requests.
 type Verifier struct {
-	cfg   Config
-	dummy []byte // a key nobody has, so that an unknown id costs the same as a known one
+	cfg      Config
+	recaller Recaller // nil: there is none
+	dummy    []byte   // a key nobody has, so that an unknown id costs the same as a known one
 }
 
 // NewVerifier returns a verifier, or an error naming what is missing.
@@ -81,6 +83,7 @@ func NewVerifier(cfg Config) (*Verifier, error) {
 	}
 	v := &Verifier{cfg: cfg, dummy: make([]byte, sha256.Size)}
 	rand.Read(v.dummy)
+	v.recaller, _ = cfg.Keys.(Recaller)
 	return v, nil
 }
 
@@ -92,20 +95,19 @@ func (v *Verifier) Verify(r *http.Request) (Verified, error) {
 	if err != nil {
 		return Verified{}, err
 	}
-	key, ok, err := v.cfg.Keys.Key(r.Context(), p.keyID)
-	if err != nil {
-		return Verified{}, refuse(http.StatusServiceUnavailable, CodeUnavailable, err)
+	base := c.base()
+	key := v.recall(p.keyID)
+	recalled := hmac.Equal(mac(key.Secret, base), sig) && key.usable(v.cfg.Now())
+	if !recalled {
+		if key, err = v.find(r.Context(), p.keyID); err != nil {
+			return Verified{}, err
+		}
 	}
-	now := v.cfg.Now()
-	ok = ok && len(key.Secret) >= MinKey && key.Tenant != "" && (key.NotAfter.IsZero() || now.Before(key.NotAfter))
-	if !ok {
-		key = Key{Secret: v.dummy}
-	}
-	created := time.Unix(p.created, 0)
+	now, created := v.cfg.Now(), time.Unix(p.created, 0)
 	if created.Before(now.Add(-Window)) || created.After(now.Add(Window)) {
 		return Verified{}, refuse(http.StatusUnauthorized, CodeStale, errors.New("outside the window"))
 	}
-	if right := hmac.Equal(mac(key.Secret, c.base()), sig); !right || !ok {
+	if right := recalled || hmac.Equal(mac(key.Secret, base), sig); !right || !key.usable(now) {
 		return Verified{}, refuse(http.StatusUnauthorized, CodeRefused, errors.New("unknown key or wrong mac"))
 	}
 	body, err := v.body(r, c.digest)
@@ -121,7 +123,45 @@ func (v *Verifier) Verify(r *http.Request) (Verified, error) {
 	if !first {
 		return Verified{}, refuse(http.StatusConflict, CodeReplayed, errors.New("nonce was used"))
 	}
+	if recalled && !v.recall(p.keyID).usable(now) {
+		// Using the nonce told of a change, which may be that the key has ended.
+		again, err := v.find(r.Context(), p.keyID)
+		if err != nil {
+			return Verified{}, err
+		}
+		if !again.usable(now) || !hmac.Equal(again.Secret, key.Secret) {
+			return Verified{}, refuse(http.StatusUnauthorized, CodeRefused, errors.New("the key has ended"))
+		}
+		out.Role, out.Record = again.Role, again.Record
+	}
 	return out, nil
+}
+
+// usable reports whether what a source knows of a key makes it one, at a moment.
+func (k Key) usable(now time.Time) bool {
+	return len(k.Secret) >= MinKey && k.Tenant != "" && (k.NotAfter.IsZero() || now.Before(k.NotAfter))
+}
+
+// recall returns a remembered key, or one that nobody has.
+func (v *Verifier) recall(id string) Key {
+	if v.recaller != nil {
+		if k, ok := v.recaller.Recall(id); ok {
+			return k
+		}
+	}
+	return Key{Secret: v.dummy}
+}
+
+// find returns a key from its source, or one that nobody has.
+func (v *Verifier) find(ctx context.Context, id string) (Key, error) {
+	k, ok, err := v.cfg.Keys.Key(ctx, id)
+	if err != nil {
+		return k, refuse(http.StatusServiceUnavailable, CodeUnavailable, err)
+	}
+	if !ok || !k.usable(v.cfg.Now()) {
+		k = Key{Secret: v.dummy}
+	}
+	return k, nil
 }
 
 // bounds takes the signed parts out of a request, or refuses it for its form alone.

@@ -17,6 +17,8 @@ type scope struct {
 	operator bool
 	// alone: no other transaction with this mark runs for the same tenant at the same time.
 	alone bool
+	// late: a power cut may take it, if that is of use.
+	late bool
 }
 
 // querier runs statements inside one transaction. Both dialects take $1 as parameters; times are
@@ -50,12 +52,15 @@ type backend interface {
 	write(ctx context.Context, op string, jobs ...job) error
 	// read runs work that changes nothing.
 	read(ctx context.Context, op string, j job) error
-	// use uses nonces, durably on return, and sets first of those that were not used before.
-	use(ctx context.Context, batch []use) error
-	// forgot says that nonces which ended before a moment are gone from the database.
-	forgot(before int64)
-	// rowName is the column by which one nonce's row is found.
-	rowName() string
+	// use uses nonces, durably on return, and sets first of those that were not used before. Where
+	// several servers share the database, it returns how often the nonces' tenants were changed, as
+	// of a moment after the call.
+	use(ctx context.Context, batch []use) ([]tenantVersion, error)
+	// tell tells other servers, when the transaction is committed, that a tenant's subject changes.
+	// It reports whether there is such a tenant.
+	tell(ctx context.Context, q querier, tenant, subject string) (bool, error)
+	// forget removes nonces that ended before a moment.
+	forget(ctx context.Context, before int64) (removed int64, err error)
 	ping(ctx context.Context) error
 	close() error
 }

@@ -132,6 +132,7 @@ var crossings = map[string]func(ctx context.Context, d *tenantdb.DB, x own, p pr
 var withoutTenant = map[string]string{
 	"Use":          "the tenant is in the key; see TestB30 and TestB29NonceOnceEver",
 	"Key":          "before a key is found nobody knows whose it is; it tells its own row alone, and a signature is checked with it",
+	"Recall":       "it repeats what Key said",
 	"CreateTenant": "the operator's; the tenant is the row",
 	"Tenants":      "the operator's list",
 	"Close":        "", "Ping": "", "Mark": "of the whole database", "SetMark": "of the whole database", "Forget": "by time alone",
@@ -170,7 +171,7 @@ func TestEveryMethodHasACrossing(t *testing.T) {
 }
 
 // helper are methods of the tests' own.
-var helper = map[string]bool{"DieAfter": true, "Fill": true}
+var helper = map[string]bool{"DieAfter": true, "Fill": true, "Touch": true}
 
 // TestB05B36NoNeighbour asks for a neighbour's rows and for nobody's, by every method and in random pairs: the
 // answers are the same, and nothing changes.

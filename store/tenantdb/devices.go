@@ -60,7 +60,7 @@ func deviceWhere(ctx context.Context, q querier, id reqsig.TenantID, where strin
 
 // Register implements [provision.Devices].
 func (d *DB) Register(ctx context.Context, id reqsig.TenantID, r provision.Registration, e provision.Event) (now provision.Device, err error) {
-	err = d.change(ctx, "register device", id, func(ctx context.Context, q querier) error {
+	err = d.changeOf(ctx, "register device", id, ofUser(r.Device.User), func(ctx context.Context, q querier) error {
 		have, err := deviceWhere(ctx, q, id, "d.registration = $2", r.Device.Registration)
 		if err == nil {
 			if have.User != r.Device.User || !bytes.Equal(have.KeyHash, r.Device.KeyHash) || have.State != provision.DeviceActive {
@@ -162,6 +162,9 @@ func insertDevice(ctx context.Context, q querier, id reqsig.TenantID, r provisio
 
 // Device implements [provision.Devices].
 func (d *DB) Device(ctx context.Context, id reqsig.TenantID, device string) (now provision.Device, err error) {
+	if err := d.settle(ctx); err != nil {
+		return now, err
+	}
 	err = d.look(ctx, "read device", id, func(ctx context.Context, q querier) (err error) {
 		now, err = deviceWhere(ctx, q, id, "d.id = $2", device)
 		return err
@@ -171,7 +174,7 @@ func (d *DB) Device(ctx context.Context, id reqsig.TenantID, device string) (now
 
 // FinishWipe implements [provision.Devices].
 func (d *DB) FinishWipe(ctx context.Context, id reqsig.TenantID, device string, r provision.Report, e provision.Event) error {
-	return d.change(ctx, "finish wipe", id, func(ctx context.Context, q querier) error {
+	return d.changeOf(ctx, "finish wipe", id, ofKey(device), func(ctx context.Context, q querier) error {
 		args := append([]any{device, stamp(e.At)}, reportArgs(r)...)
 		n, err := q.exec(ctx, reportText(1, "'wiping'"), append(args, id.String())...)
 		if err != nil || n == 0 {
@@ -183,7 +186,7 @@ func (d *DB) FinishWipe(ctx context.Context, id reqsig.TenantID, device string, 
 
 // Leave implements [provision.Devices].
 func (d *DB) Leave(ctx context.Context, id reqsig.TenantID, device string, e provision.Event) error {
-	return d.change(ctx, "leave", id, func(ctx context.Context, q querier) error {
+	return d.changeOf(ctx, "leave", id, ofKey(device), func(ctx context.Context, q querier) error {
 		gone, err := deviceWhere(ctx, q, id, "d.id = $2 AND d.state = 'active'", device)
 		if err != nil {
 			return err

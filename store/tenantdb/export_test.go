@@ -77,3 +77,11 @@ func (d *DB) blob() string {
 	}
 	return "BYTEA"
 }
+
+// Touch tells other servers of a change that nobody made.
+func (d *DB) Touch(ctx context.Context, tenant, subject string) error {
+	return d.b.write(ctx, "touch", job{scope: scope{tenant: tenant}, do: func(ctx context.Context, q querier) error {
+		_, err := d.b.tell(ctx, q, tenant, subject)
+		return err
+	}})
+}

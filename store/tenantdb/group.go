@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// maxBatch bounds how long the first of a batch waits for the last.
+// maxBatch bounds how long the first of a batch waits for the last, and the texts of statements.
 const maxBatch = 64
 
 // group lets callers that come at the same time share one commit, and so one wait for the disk. One

@@ -18,7 +18,7 @@ func insertKey(ctx context.Context, q querier, id reqsig.TenantID, k provision.K
 
 // AddKey implements [provision.Keys].
 func (d *DB) AddKey(ctx context.Context, id reqsig.TenantID, k provision.Key, e provision.Event) error {
-	return d.change(ctx, "add key", id, func(ctx context.Context, q querier) error {
+	return d.changeOf(ctx, "add key", id, ofKey(k.ID), func(ctx context.Context, q querier) error {
 		free, err := insertKey(ctx, q, id, k)
 		if err != nil {
 			return err
@@ -42,7 +42,7 @@ func (d *DB) AddKey(ctx context.Context, id reqsig.TenantID, k provision.Key, e 
 
 // EndKey implements [provision.Keys].
 func (d *DB) EndKey(ctx context.Context, id reqsig.TenantID, key string, notAfter time.Time, e provision.Event) error {
-	return d.change(ctx, "end key", id, func(ctx context.Context, q querier) error {
+	return d.changeOf(ctx, "end key", id, ofKey(key), func(ctx context.Context, q querier) error {
 		var old int64
 		ok, err := one(ctx, q, []any{&old}, "SELECT not_after FROM api_key WHERE tenant = $1 AND id = $2 AND role IN ('tenant', 'deployment')",
 			id.String(), key)
@@ -79,7 +79,7 @@ func (d *DB) TenantKeys(ctx context.Context, id reqsig.TenantID) (all []provisio
 
 // AddCode implements [provision.Keys].
 func (d *DB) AddCode(ctx context.Context, id reqsig.TenantID, k provision.Key, e provision.Event) error {
-	return d.change(ctx, "add code", id, func(ctx context.Context, q querier) error {
+	return d.changeOf(ctx, "add code", id, ofUser(k.User), func(ctx context.Context, q querier) error {
 		u, err := userOf(ctx, q, id, k.User)
 		if err != nil {
 			return err

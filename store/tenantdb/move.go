@@ -128,7 +128,18 @@ func (c *carrier) shared(ctx context.Context, q querier) error {
 	if err != nil {
 		return err
 	}
-	return c.copy(ctx, q, table{"nonce", "id, expires"}, "")
+	return c.nonces(ctx, q)
+}
+
+// nonces copies the used nonces, which the file keeps by batches.
+func (c *carrier) nonces(ctx context.Context, q querier) error {
+	return c.src.b.read(ctx, "move", job{single: true, do: func(ctx context.Context, from querier) error {
+		return eachNonce(ctx, from, func(id [16]byte, expires int64) error {
+			n, err := q.exec(ctx, "INSERT INTO nonce (id, expires) VALUES ($1, $2) ON CONFLICT DO NOTHING", id[:], expires)
+			c.moved["nonce"] += n
+			return err
+		})
+	}})
 }
 
 // CheckMark is the name of the mark by which a server recognises its sealing key.

@@ -1,12 +1,14 @@
 package tenantdb
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"strings"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,6 +22,7 @@ import (
 type use struct {
 	id      [16]byte
 	expires int64
+	tenant  string
 	first   *bool
 }
 
@@ -28,20 +31,22 @@ func (d *DB) Use(ctx context.Context, key reqsig.KeyRef, nonce string, expires t
 	if key.Tenant.IsZero() {
 		return false, errors.New("use nonce: no tenant")
 	}
-	h := sha256.New()
-	for _, part := range []string{key.Tenant.String(), key.ID, nonce} {
-		_, _ = h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part)))) // a hash never returns an error
-		_, _ = h.Write([]byte(part))
+	b := make([]byte, 0, 192)
+	for _, part := range [...]string{key.Tenant.String(), key.ID, nonce} {
+		b = append(binary.BigEndian.AppendUint64(b, uint64(len(part))), part...)
 	}
-	u := use{expires: stamp(expires), first: new(bool)}
-	copy(u.id[:], h.Sum(nil))
+	sum := sha256.Sum256(b)
+	u := use{id: [16]byte(sum[:]), expires: stamp(expires), tenant: key.Tenant.String(), first: new(bool)}
 	err := d.nonces.do(ctx, u)
 	return *u.first && err == nil, err
 }
 
 // useAll has the backend use a batch.
 func (d *DB) useAll(ctx context.Context, batch []use) []error {
-	err := d.b.use(ctx, batch)
+	seen, err := d.b.use(ctx, batch)
+	if err == nil {
+		err = d.listen(ctx, seen)
+	}
 	errs := make([]error, len(batch))
 	for i := range errs {
 		errs[i] = err
@@ -49,124 +54,186 @@ func (d *DB) useAll(ctx context.Context, batch []use) []error {
 	return errs
 }
 
-// use inserts a batch with one statement, a transaction of its own; what comes back is new. Nonces
-// belong to no tenant's rows, so there is no scope to set.
-func (p *postgres) use(ctx context.Context, batch []use) error {
-	fresh := map[[16]byte]bool{}
-	r, err := p.pool.Query(context.WithoutCancel(ctx), insertTexts[len(batch)]+" RETURNING id", nonceArgs(batch)...)
-	if err == nil {
-		var id []byte
-		_, err = pgx.ForEachRow(r, []any{&id}, func() error { fresh[[16]byte(id)] = true; return nil })
+// use inserts a batch in a transaction of one round trip; what comes back is new. Nonces belong to
+// no tenant's rows. The tenants' versions are read after the nonces are in.
+func (p *postgres) use(ctx context.Context, batch []use) (seen []tenantVersion, err error) {
+	slices.SortFunc(batch, func(a, b use) int { return bytes.Compare(a.id[:], b.id[:]) }) // replicas wait for each other in one order
+	ids, ends := make([][]byte, len(batch)), make([]int64, len(batch))
+	var tenants []string
+	for i := range batch {
+		ids[i], ends[i] = batch[i].id[:], batch[i].expires
+		if !slices.Contains(tenants, batch[i].tenant) {
+			tenants = append(tenants, batch[i].tenant)
+		}
 	}
-	if err != nil {
-		return fmt.Errorf("use nonces: %w", err)
+	fresh := make(map[[16]byte]bool, len(batch))
+	var b pgx.Batch
+	b.Queue(setScope, scope{operator: true}.args()...)
+	b.Queue("INSERT INTO nonce (id, expires) SELECT * FROM unnest($1::bytea[], $2::bigint[]) ON CONFLICT DO NOTHING RETURNING id", ids, ends).
+		Query(func(r pgx.Rows) error {
+			var id []byte
+			_, err := pgx.ForEachRow(r, []any{&id}, func() error { fresh[[16]byte(id)] = true; return nil })
+			return err
+		})
+	b.Queue("SELECT id, version FROM tenant WHERE id = ANY ($1)", tenants).Query(func(r pgx.Rows) error {
+		var v tenantVersion
+		_, err := pgx.ForEachRow(r, []any{&v.tenant, &v.version}, func() error { seen = append(seen, v); return nil })
+		return err
+	})
+	if err := p.pool.SendBatch(context.WithoutCancel(ctx), &b).Close(); err != nil {
+		return nil, fmt.Errorf("use nonces: %w", err)
 	}
 	for _, u := range batch {
 		*u.first = fresh[u.id]
 		delete(fresh, u.id) // the same nonce twice in a batch is new once
 	}
-	return nil
+	return seen, nil
 }
 
 // usedNonces is what the one process that has a SQLite file open knows of used nonces: all that are
-// in the file, and those that it failed to write, which are used up all the same.
+// in the file, and those that it failed to write, which are used up all the same. They are kept by
+// when they end, so that old ones go together.
 type usedNonces struct {
 	mu  sync.Mutex
-	all map[[16]byte]int64 // when they end
+	all map[int64]map[[16]byte]struct{} // by the end of the span
+}
+
+// nonceSpan is as long as a nonce lasts, so that there are few spans to look into.
+const nonceSpan = int64(reqsig.Keep / time.Microsecond)
+
+// addLocked reports whether the nonce is new.
+func (u *usedNonces) addLocked(id [16]byte, expires int64) bool {
+	for _, some := range u.all {
+		if _, used := some[id]; used {
+			return false
+		}
+	}
+	end := (expires/nonceSpan + 1) * nonceSpan
+	if u.all[end] == nil {
+		u.all[end] = map[[16]byte]struct{}{}
+	}
+	u.all[end][id] = struct{}{}
+	return true
 }
 
 // load reads the file's.
 func (u *usedNonces) load(ctx context.Context, q querier) error {
-	u.all = map[[16]byte]int64{}
-	return each(ctx, q, func(r rows) error {
-		var id []byte
-		var expires int64
-		if err := r.Scan(&id, &expires); err != nil {
-			return err
-		}
-		u.all[[16]byte(id)] = expires
-		return nil
-	}, "SELECT id, expires FROM nonce")
-}
-
-// fresh takes those of a batch that were not used.
-func (u *usedNonces) fresh(batch []use) []use {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	var fresh []use
+	u.all = map[int64]map[[16]byte]struct{}{}
+	return eachNonce(ctx, q, func(id [16]byte, expires int64) error {
+		u.addLocked(id, expires)
+		return nil
+	})
+}
+
+// eachNonce reads the nonces of a SQLite file.
+func eachNonce(ctx context.Context, q querier, do func(id [16]byte, expires int64) error) error {
+	return each(ctx, q, func(r rows) error {
+		var ids []byte
+		var expires int64
+		err := r.Scan(&ids, &expires)
+		if len(ids)%16 != 0 {
+			err = cmp.Or(err, errors.New("a row of nonces is damaged"))
+			ids = nil
+		}
+		for id := range slices.Chunk(ids, 16) {
+			err = cmp.Or(err, do([16]byte(id), expires))
+		}
+		return err
+	}, "SELECT ids, expires FROM nonces")
+}
+
+// fresh takes those of a batch that were not used: their ids, one after the other, and when the
+// last of them ends.
+func (u *usedNonces) fresh(batch []use) (ids []byte, firsts []*bool, expires int64) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
 	for _, one := range batch {
-		if _, used := u.all[one.id]; !used {
-			u.all[one.id] = one.expires
-			fresh = append(fresh, one)
+		if u.addLocked(one.id, one.expires) {
+			ids, firsts, expires = append(ids, one.id[:]...), append(firsts, one.first), max(expires, one.expires)
 		}
 	}
-	return fresh
+	return ids, firsts, expires
 }
 
 func (u *usedNonces) forget(before int64) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	for id, expires := range u.all {
-		if expires < before {
-			delete(u.all, id)
+	for end := range u.all {
+		if end <= before {
+			delete(u.all, end)
 		}
 	}
 }
 
-func (l *lite) use(ctx context.Context, batch []use) error {
-	fresh := l.used.fresh(batch)
-	if len(fresh) == 0 {
-		return nil
+// use appends one row for the whole batch: which nonces are new is known in memory, and the file
+// is there to be read at the next start.
+func (l *lite) use(ctx context.Context, batch []use) ([]tenantVersion, error) {
+	ids, firsts, expires := l.used.fresh(batch)
+	if len(firsts) == 0 {
+		return nil, nil
 	}
 	err := l.write(ctx, "use nonces", job{do: func(ctx context.Context, q querier) error {
-		_, err := q.exec(ctx, insertTexts[len(fresh)], nonceArgs(fresh)...)
+		_, err := q.exec(ctx, "INSERT INTO nonces (expires, ids) VALUES ($1, $2)", expires, ids)
 		return err
 	}})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for _, one := range fresh {
-		*one.first = true
+	for _, first := range firsts {
+		*first = true
 	}
-	return nil
+	return nil, nil
 }
 
-var insertTexts = sized(func(n int) string {
-	rows := make([]string, n)
-	for i := range rows {
-		rows[i] = "(" + places(2*i+1, 2) + ")"
-	}
-	return "INSERT INTO nonce (id, expires) VALUES " + strings.Join(rows, ", ") + " ON CONFLICT DO NOTHING"
-})
-
-func nonceArgs(batch []use) []any {
-	args := make([]any, 0, 2*len(batch))
-	for i := range batch {
-		args = append(args, batch[i].id[:], batch[i].expires)
-	}
-	return args
+// Forget removes the nonces that ended before now.
+func (d *DB) Forget(ctx context.Context, now time.Time) (removed int64, err error) {
+	return d.b.forget(ctx, stamp(now))
 }
 
 // forgetStep bounds how long one step of forgetting keeps writers waiting.
 const forgetStep = 5000
 
-// Forget removes the nonces that ended before now, range by range of their index.
-func (d *DB) Forget(ctx context.Context, now time.Time) (removed int64, err error) {
-	for ctx.Err() == nil {
-		var n int64
-		err := d.b.write(ctx, "forget nonces", job{do: func(ctx context.Context, q querier) (err error) {
-			n, err = q.exec(ctx, "DELETE FROM nonce WHERE "+d.b.rowName()+" IN (SELECT "+d.b.rowName()+
-				" FROM nonce WHERE expires < $1 ORDER BY expires LIMIT $2)", stamp(now), forgetStep)
+func (p *postgres) forget(ctx context.Context, before int64) (removed int64, err error) {
+	return inSteps(ctx, forgetStep, func() (n int64, err error) {
+		err = p.write(ctx, "forget nonces", job{do: func(ctx context.Context, q querier) error {
+			n, err = q.exec(ctx, "DELETE FROM nonce WHERE id IN (SELECT id FROM nonce WHERE expires < $1 ORDER BY expires LIMIT $2)", before, forgetStep)
 			return err
 		}})
-		removed += n
-		if err != nil {
-			return removed, err
-		}
-		if n < forgetStep {
-			d.b.forgot(stamp(now))
-			return removed, nil
+		return n, err
+	})
+}
+
+// forget removes whole rows; what is removed from memory meanwhile cannot come in any more, its
+// time being over.
+func (l *lite) forget(ctx context.Context, before int64) (removed int64, err error) {
+	const step = forgetStep / maxBatch
+	l.used.forget(before)
+	_, err = inSteps(ctx, step, func() (rows int64, err error) {
+		err = l.write(ctx, "forget nonces", job{do: func(ctx context.Context, q querier) error {
+			var n int64
+			const some = "FROM nonces WHERE rowid IN (SELECT rowid FROM nonces WHERE expires < $1 ORDER BY expires LIMIT $2)"
+			if _, err := one(ctx, q, []any{&n}, "SELECT coalesce(sum(length(ids)), 0) / 16 "+some, before, step); err != nil {
+				return err
+			}
+			removed += n
+			rows, err = q.exec(ctx, "DELETE "+some, before, step)
+			return err
+		}})
+		return rows, err
+	})
+	return removed, err
+}
+
+// inSteps repeats a step until it finds less than it could do.
+func inSteps(ctx context.Context, most int64, step func() (int64, error)) (all int64, err error) {
+	for ctx.Err() == nil {
+		n, err := step()
+		all += n
+		if err != nil || n < most {
+			return all, err
 		}
 	}
-	return removed, ctx.Err()
+	return all, ctx.Err()
 }

@@ -50,7 +50,7 @@ func userWhere(ctx context.Context, q querier, where string, args ...any) (provi
 
 // PutUser implements [provision.Users].
 func (d *DB) PutUser(ctx context.Context, id reqsig.TenantID, u provision.User, e provision.Event) (now provision.User, created bool, err error) {
-	err = d.change(ctx, "put user", id, func(ctx context.Context, q querier) error {
+	err = d.changeOf(ctx, "put user", id, ofUser(u.ID), func(ctx context.Context, q querier) error {
 		old, err := userOf(ctx, q, id, u.ID)
 		created = err != nil && isAnswer(err)
 		if err != nil && !created {
@@ -137,6 +137,9 @@ func (d *DB) UserByAccount(ctx context.Context, id reqsig.TenantID, a provision.
 // ListUsers implements [provision.Users].
 func (d *DB) ListUsers(ctx context.Context, id reqsig.TenantID, query provision.UserQuery) (all []provision.User, err error) {
 	where, args := usersWhere(id, query)
+	if err := d.settle(ctx); err != nil {
+		return nil, err
+	}
 	err = d.list(ctx, "list users", id, func(ctx context.Context, q querier) error {
 		all = nil
 		err := each(ctx, q, func(r rows) error {
@@ -196,7 +199,7 @@ func (d *DB) SetUserState(ctx context.Context, id reqsig.TenantID, user string, 
 	if to != provision.Active && to != provision.Suspended && to != provision.Deprovisioned {
 		return u, fmt.Errorf("set user state: unknown state")
 	}
-	err = d.change(ctx, "set user state", id, func(ctx context.Context, q querier) (err error) {
+	err = d.changeOf(ctx, "set user state", id, ofUser(user), func(ctx context.Context, q querier) (err error) {
 		u, err = userOf(ctx, q, id, user)
 		switch {
 		case err != nil || u.State == to:
@@ -244,6 +247,9 @@ func release(ctx context.Context, q querier, id reqsig.TenantID, user string) er
 // Totals implements [provision.Users].
 func (d *DB) Totals(ctx context.Context, id reqsig.TenantID, group string, since time.Time) (t provision.Totals, err error) {
 	t.Users = map[provision.UserState]int64{}
+	if err := d.settle(ctx); err != nil {
+		return t, err
+	}
 	err = d.list(ctx, "count users", id, func(ctx context.Context, q querier) error {
 		t = provision.Totals{Users: map[provision.UserState]int64{}}
 		err := each(ctx, q, func(r rows) error {

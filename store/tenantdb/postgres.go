@@ -215,6 +215,9 @@ func (p *postgres) once(ctx context.Context, begin string, jobs []job) (err erro
 				b.Queue(begin)
 			}
 			b.Queue(setScope, j.scope.args()...)
+			if j.scope.late {
+				b.Queue("SET LOCAL synchronous_commit = off")
+			}
 			if j.scope.alone {
 				b.Queue("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", j.scope.tenant)
 			}
@@ -244,9 +247,15 @@ func (p *postgres) acquire(ctx context.Context) (*pgxpool.Conn, error) {
 	return p.pool.Acquire(ctx)
 }
 
-func (p *postgres) forgot(int64) {}
+// maxChanged is how many changes of a tenant other servers can catch up with one by one.
+const maxChanged = 1024
 
-func (p *postgres) rowName() string { return "id" }
+func (p *postgres) tell(ctx context.Context, q querier, tenant, subject string) (bool, error) {
+	n, err := q.exec(ctx, `WITH t AS (UPDATE tenant SET version = version + 1 WHERE id = $1 RETURNING id, version)
+		INSERT INTO changed (tenant, slot, version, subject) SELECT id, version % 1024, version, $2 FROM t
+		ON CONFLICT (tenant, slot) DO UPDATE SET version = excluded.version, subject = excluded.subject`, tenant, subject)
+	return n == 1, err
+}
 
 func (p *postgres) ping(ctx context.Context) error { return p.pool.Ping(ctx) }
 
@@ -266,7 +275,7 @@ func (q pgQuerier) query(ctx context.Context, query string, args ...any) (rows, 
 	return q.on.Query(ctx, query, args...)
 }
 
-// pgSingle runs one query, in a transaction that is sent with it.
+// pgSingle runs one query. What is sent in one round trip is one transaction.
 type pgSingle struct {
 	on    *pgxpool.Conn
 	scope scope
@@ -278,15 +287,15 @@ func (q *pgSingle) exec(context.Context, string, ...any) (int64, error) {
 
 func (q *pgSingle) query(ctx context.Context, query string, args ...any) (rows, error) {
 	var b pgx.Batch
-	b.Queue("BEGIN READ ONLY")
 	b.Queue(setScope, q.scope.args()...)
 	b.Queue(query, args...)
-	b.Queue("COMMIT")
 	results := q.on.SendBatch(ctx, &b)
-	_, err1 := results.Exec()
-	_, err2 := results.Exec()
-	r, err3 := results.Query()
-	if err := errors.Join(err1, err2, err3); err != nil {
+	_, err := results.Exec()
+	if err != nil {
+		return nil, errors.Join(err, results.Close())
+	}
+	r, err := results.Query()
+	if err != nil {
 		return nil, errors.Join(err, results.Close())
 	}
 	return &pgSingleRows{Rows: r, results: results}, nil

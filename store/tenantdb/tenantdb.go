@@ -8,8 +8,8 @@
 // dump of its data opens nothing.
 //
 // A DB is safe for concurrent use; a PostgreSQL database may be shared by several processes, a
-// SQLite file belongs to one. Writes that come at the same time share a commit. No goroutine of
-// its own runs here.
+// SQLite file belongs to one. Calls that come at the same time share statements and commits. What
+// computers report is written some seconds later by one goroutine, which ends in [DB.Close].
 package tenantdb
 
 import (
@@ -29,10 +29,12 @@ import (
 type DB struct {
 	b       backend
 	id      []byte
+	recent  *recent
+	reports *reports
 	nonces  group[use]
 	keys    group[*found]
-	tenants group[*wanted]
-	reports group[*checkIn]
+	callers group[*caller]
+	lastly  func() error // what Close does first
 }
 
 var _ provision.Store = (*DB)(nil)
@@ -76,18 +78,25 @@ func open(ctx context.Context, where string) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &DB{b: b}
-	d.nonces.commit, d.keys.commit, d.tenants.commit, d.reports.commit = d.useAll, d.findAll, d.tenantAll, d.checkInAll
+	d := &DB{b: b, recent: newRecent(), reports: newReports()}
+	d.nonces.commit, d.keys.commit, d.callers.commit = d.useAll, d.findAll, d.standAll
 	fresh := make([]byte, 16)
 	_, _ = rand.Read(fresh) // crypto/rand.Read never returns an error
 	if d.id, err = d.SetMark(ctx, "id", fresh); err != nil {
 		return nil, errors.Join(err, b.close())
 	}
+	ctx = context.WithoutCancel(ctx)
+	d.lastly = func() error { return d.settle(ctx) }
+	go d.settleInTime(ctx)
 	return d, nil
 }
 
-// Close waits for running statements and closes the database.
-func (d *DB) Close() error { return d.b.close() }
+// Close writes the reports that wait, waits for running statements and closes the database.
+func (d *DB) Close() error {
+	close(d.reports.stop)
+	<-d.reports.done
+	return errors.Join(d.lastly(), d.b.close())
+}
 
 // Ping reports whether the database answers.
 func (d *DB) Ping(ctx context.Context) error { return d.b.ping(ctx) }
@@ -121,16 +130,22 @@ func (d *DB) SetMark(ctx context.Context, name string, value []byte) ([]byte, er
 // change runs work that changes one tenant's rows, alone among such works. For a tenant that does
 // not exist nothing runs.
 func (d *DB) change(ctx context.Context, op string, id reqsig.TenantID, do work) error {
+	return d.changeOf(ctx, op, id, "", do)
+}
+
+// changeOf is change of one user or key, so that what is remembered of others stays.
+func (d *DB) changeOf(ctx context.Context, op string, id reqsig.TenantID, subject string, do work) error {
 	if id.IsZero() {
 		return provision.ErrNotFound
 	}
-	return d.b.write(ctx, op, job{scope: scope{tenant: id.String(), alone: true}, do: func(ctx context.Context, q querier) error {
-		var n int64
-		if ok, err := one(ctx, q, []any{&n}, "SELECT 1 FROM tenant WHERE id = $1", id.String()); err != nil || !ok {
+	err := d.b.write(ctx, op, job{scope: scope{tenant: id.String(), alone: true}, do: func(ctx context.Context, q querier) error {
+		if ok, err := d.b.tell(ctx, q, id.String(), subject); err != nil || !ok {
 			return orNotFound(err)
 		}
 		return do(ctx, q)
 	}})
+	d.recent.change(id.String(), subject) // after an error too: it may be committed all the same
+	return err
 }
 
 // look runs work that reads one tenant's rows.

@@ -56,6 +56,23 @@ func (d *DB) CreateTenant(ctx context.Context, t provision.Tenant, e provision.E
 	}})
 }
 
+// Tenant implements [provision.Tenancy].
+func (d *DB) Tenant(ctx context.Context, id reqsig.TenantID) (t provision.Tenant, err error) {
+	err = d.look(ctx, "read tenant", id, func(ctx context.Context, q querier) error {
+		found := false
+		err := each(ctx, q, func(r rows) error {
+			found = true
+			t, err = scanTenant(r)
+			return err
+		}, "SELECT "+tenantColumns+" FROM tenant WHERE id = $1", id.String())
+		if err != nil || !found {
+			return orNotFound(err)
+		}
+		return nil
+	})
+	return t, err
+}
+
 // Tenants implements [provision.Tenancy].
 func (d *DB) Tenants(ctx context.Context) (all []provision.Tenant, err error) {
 	err = d.b.read(ctx, "list tenants", job{scope: scope{operator: true}, do: func(ctx context.Context, q querier) error {
@@ -157,7 +174,7 @@ func (d *DB) Admins(ctx context.Context, id reqsig.TenantID) (all []provision.Ad
 
 // Record implements [provision.Tenancy].
 func (d *DB) Record(ctx context.Context, id reqsig.TenantID, e provision.Event) error {
-	return d.change(ctx, "record event", id, func(ctx context.Context, q querier) error {
+	return d.changeOf(ctx, "record event", id, ofKey(""), func(ctx context.Context, q querier) error {
 		return log(ctx, q, id.String(), e)
 	})
 }

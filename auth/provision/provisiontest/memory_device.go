@@ -3,6 +3,7 @@ package provisiontest
 import (
 	"bytes"
 	"context"
+	"slices"
 	"time"
 
 	"hawser/auth/provision"
@@ -88,7 +89,7 @@ func (m *Memory) Device(_ context.Context, id reqsig.TenantID, device string) (p
 func (m *Memory) CheckIn(_ context.Context, id reqsig.TenantID, device string, rep provision.Report, at time.Time) (provision.Standing, error) {
 	r := m.lock(id)
 	defer m.mu.Unlock()
-	if r == nil || r.devices[device] == nil {
+	if r == nil || r.tenant.Suspended || r.devices[device] == nil {
 		return provision.Standing{}, provision.ErrNotFound
 	}
 	d := r.devices[device]
@@ -97,7 +98,10 @@ func (m *Memory) CheckIn(_ context.Context, id reqsig.TenantID, device string, r
 	}
 	d.Report, d.LastSeen = rep, micro(at)
 	u := r.users[d.User]
-	s := provision.Standing{Device: copyDevice(*d), User: copyUser(*u)}
+	s := provision.Standing{
+		TenantName: r.tenant.Name, Group: u.Group, Aliases: slices.Clone(u.Aliases),
+		User: u.State, UserAt: u.StateAt, Device: d.State, DeviceAt: d.StateAt, DeviceBy: d.StateBy,
+	}
 	if p, err := r.policy(u.Group); err == nil {
 		s.PolicyVersion = p.Version
 	}

@@ -24,6 +24,9 @@ func (m *Memory) Key(_ context.Context, id string) (provision.Key, error) {
 	return *k, nil
 }
 
+// Recall implements [provision.Keys]: everything is in memory, so nothing has to be remembered.
+func (m *Memory) Recall(string) (provision.Key, bool) { return provision.Key{}, false }
+
 // addKeyLocked keeps a copy of k under the tenant.
 func (m *Memory) addKeyLocked(id reqsig.TenantID, k provision.Key) {
 	k.Tenant, k.Sealed = id.String(), slices.Clone(k.Sealed)

@@ -194,7 +194,7 @@ func deprovision(c *scene) {
 	c.now = c.now.Add(time.Minute)
 	s, err := c.s.CheckIn(ctx, c.x, d.ID, provision.Report{Version: "2"}, c.now)
 	c.ok(err)
-	c.same("standing", []any{s.Device.State, s.User.State, s.Device.StateBy}, []any{provision.DeviceWiping, provision.Deprovisioned, "t_key"})
+	c.same("standing", []any{s.Device, s.DeviceAt, s.DeviceBy, s.User}, []any{provision.DeviceWiping, c.now.Add(-time.Minute), "t_key", provision.Deprovisioned})
 	rep := provision.Report{Version: "2", Counts: provision.Counts{Waiting: 3}}
 	c.ok(c.s.FinishWipe(ctx, c.x, d.ID, rep, c.event("device.wiped")))
 	c.is(c.s.FinishWipe(ctx, c.x, d.ID, rep, c.event("device.wiped")), provision.ErrNotFound)
@@ -241,8 +241,10 @@ func checkIn(c *scene) {
 	s, err := c.s.CheckIn(ctx, c.x, d.ID, rep, c.now)
 	c.ok(err)
 	d.Report, d.LastSeen = rep, c.now
-	c.same("device", s.Device, d)
-	c.same("user", []any{s.User.ID, s.User.State, s.User.Group, s.PolicyVersion}, []any{person(1).ID, provision.Active, "p", int64(0)})
+	c.same("standing", s, provision.Standing{
+		TenantName: "acme", Group: "p", Aliases: person(1).Aliases,
+		User: provision.Active, UserAt: d.Created.Add(0), Device: provision.DeviceActive, DeviceAt: d.StateAt, DeviceBy: d.StateBy,
+	})
 	c.same("events", c.events(c.x), before)
 	got, err := c.s.Device(ctx, c.x, d.ID)
 	c.ok(err)
@@ -256,7 +258,7 @@ func checkIn(c *scene) {
 	c.ok(err)
 	s, err = c.s.CheckIn(ctx, c.x, d.ID, rep, c.now)
 	c.ok(err)
-	c.same("policy of the group", []any{s.PolicyVersion, s.User.State}, []any{int64(2), provision.Suspended})
+	c.same("policy of the group", []any{s.PolicyVersion, s.User}, []any{int64(2), provision.Suspended})
 	_, err = c.s.CheckIn(ctx, c.x, "unknown", rep, c.now)
 	c.is(err, provision.ErrNotFound)
 	c.is(c.s.FinishWipe(ctx, c.x, d.ID, rep, c.event("device.wiped")), provision.ErrNotFound)

@@ -7,14 +7,12 @@ import (
 	"strings"
 
 	"hawser/auth/provision"
-	"hawser/auth/reqsig"
 )
 
 // found is a key that is looked for, and the answer.
 type found struct {
 	id  string
-	key provision.Key
-	ok  bool
+	key *provision.Key // nil: there is none
 }
 
 const keyColumns = "k.id, k.tenant, k.role, k.grp, k.usr, k.sealed, k.not_after, k.spent_by, k.created"
@@ -49,30 +47,33 @@ func (d *DB) Key(ctx context.Context, id string) (provision.Key, error) {
 	if err := d.keys.do(ctx, f); err != nil {
 		return provision.Key{}, err
 	}
-	if !f.ok {
+	if f.key == nil {
 		return provision.Key{}, provision.ErrNotFound
 	}
-	return f.key, nil
+	return *f.key, nil
 }
 
 func (d *DB) findAll(ctx context.Context, batch []*found) []error {
+	now := d.recent.now()
 	ids, args := make([]string, len(batch)), make([]any, len(batch))
 	for i, f := range batch {
 		ids[i], args[i] = f.id, f.id
 	}
-	keys := map[string]provision.Key{}
+	keys := map[string]*provision.Key{}
 	err := d.b.read(ctx, "find keys", job{single: true, scope: scope{keys: strings.Join(ids, ",")}, do: func(ctx context.Context, q querier) error {
 		clear(keys)
 		return each(ctx, q, func(r rows) error {
 			k, err := scanKey(r)
-			keys[k.ID] = k
+			keys[k.ID] = &k
 			return err
 		}, findTexts[len(batch)], args...)
 	}})
 	errs := make([]error, len(batch))
 	for i, f := range batch {
-		f.key, f.ok = keys[f.id]
 		errs[i] = err
+		if f.key = keys[f.id]; f.key != nil && err == nil {
+			d.recent.keepKey(f.key, now)
+		}
 	}
 	return errs
 }
@@ -85,54 +86,4 @@ func scanKey(r rows) (provision.Key, error) {
 	}
 	k.NotAfter, k.CreatedAt = moment(notAfter), moment(created)
 	return k, nil
-}
-
-// wanted is a tenant that is looked for, and the answer.
-type wanted struct {
-	id string
-	t  provision.Tenant
-	ok bool
-}
-
-var tenantTexts = sized(func(n int) string {
-	return "SELECT " + tenantColumns + " FROM tenant WHERE id IN (" + places(1, n) + ")"
-})
-
-// Tenant implements [provision.Tenancy]. Calls at the same time share a statement.
-func (d *DB) Tenant(ctx context.Context, id reqsig.TenantID) (provision.Tenant, error) {
-	if id.IsZero() {
-		return provision.Tenant{}, provision.ErrNotFound
-	}
-	w := &wanted{id: id.String()}
-	err := d.tenants.do(ctx, w)
-	if err == nil && !w.ok {
-		err = provision.ErrNotFound
-	}
-	if err != nil {
-		return provision.Tenant{}, err
-	}
-	return w.t, nil
-}
-
-func (d *DB) tenantAll(ctx context.Context, batch []*wanted) []error {
-	args, at := []any{}, map[string]provision.Tenant{}
-	for _, w := range batch {
-		if _, ok := at[w.id]; !ok {
-			at[w.id] = provision.Tenant{}
-			args = append(args, w.id)
-		}
-	}
-	err := d.b.read(ctx, "read tenants", job{single: true, scope: scope{operator: true}, do: func(ctx context.Context, q querier) error {
-		return each(ctx, q, func(r rows) error {
-			t, err := scanTenant(r)
-			at[t.ID] = t
-			return err
-		}, tenantTexts[len(args)], args...)
-	}})
-	errs := make([]error, len(batch))
-	for i, w := range batch {
-		w.t, w.ok = at[w.id], at[w.id].ID != ""
-		errs[i] = err
-	}
-	return errs
 }
