@@ -15,6 +15,8 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -23,6 +25,7 @@ import (
 
 	"hawser/app/config"
 	"hawser/app/control"
+	"hawser/app/text"
 	"hawser/auth/keyring"
 	"hawser/auth/oauth"
 	"hawser/auth/oauth/oauthtest"
@@ -342,6 +345,55 @@ func TestFeatureA04EitherOrder(t *testing.T) {
 	}
 }
 
+// TestFeatureA04NoPasswordField: nowhere may anybody enter a password: no option of a command, no
+// setting, nothing that a window or a tray could hand over.
+func TestFeatureA04NoPasswordField(t *testing.T) {
+	t.Parallel()
+	overview, _ := hawserSays(t, "help")
+	commands := regexp.MustCompile(`(?m)^  ([a-z]+) `).FindAllStringSubmatch(overview, -1)
+	if len(commands) < 10 {
+		t.Fatalf("commands %q in %s", commands, overview)
+	}
+	for _, c := range commands {
+		said, code := hawserSays(t, "help", c[1])
+		if code != 0 {
+			continue // a page
+		}
+		for _, option := range regexp.MustCompile(`--[a-z-]+`).FindAllString(said, -1) {
+			if strings.Contains(option, "pass") && option != "--passphrase-file" { // which is a file, and seals the key
+				t.Errorf("%s has the option %s", c[1], option)
+			}
+		}
+	}
+	seen := map[reflect.Type]bool{}
+	var walk func(at string, v reflect.Type)
+	walk = func(at string, v reflect.Type) {
+		for v.Kind() == reflect.Pointer || v.Kind() == reflect.Slice || v.Kind() == reflect.Map {
+			v = v.Elem()
+		}
+		if v.Kind() != reflect.Struct || seen[v] {
+			return
+		}
+		seen[v] = true
+		for i := range v.NumField() {
+			f := v.Field(i)
+			if strings.Contains(strings.ToLower(f.Name+" "+string(f.Tag)), "pass") {
+				t.Errorf("%s.%s", at, f.Name)
+			}
+			walk(at+"."+f.Name, f.Type)
+		}
+	}
+	walk("config", reflect.TypeFor[config.Config]())
+	for m := range reflect.TypeFor[control.Agent]().Methods() {
+		for i := range m.Type.NumIn() {
+			walk(m.Name, m.Type.In(i))
+		}
+	}
+	if len(seen) < 6 {
+		t.Errorf("looked at %d types only", len(seen))
+	}
+}
+
 // TestFeatureA05OneAccount: a second account or mailbox is refused on both sides until unbound.
 func TestFeatureA05OneAccount(t *testing.T) {
 	t.Parallel()
@@ -551,6 +603,28 @@ func TestFeatureA09ForIT(t *testing.T) {
 	}
 	if err := a.SignIn(t.Context(), sideSalesforce, func(control.SignInStep) {}); !fault.Is(err, fault.AppBlocked) {
 		t.Errorf("blocked app: %v", err)
+	}
+	walls := map[string]struct {
+		change      func(*realm)
+		error, text string
+		link        string
+	}{
+		"microsoft": {(*realm).microsoft, "consent_required", "AADSTS65001: The user or administrator has not consented",
+			"https://login.microsoftonline.com/organizations/v2.0/adminconsent?client_id=hawser&"},
+		"google": {func(r *realm) { r.google(`{}`) }, "admin_policy_enforced", "", ""},
+	}
+	for name, wall := range walls {
+		r := newRealm(t)
+		wall.change(r)
+		r.issuer.Misbehave(oauthtest.Mischief{ConsentError: wall.error, ConsentDescription: wall.text})
+		steps, err := r.signIn(r.agent(), sideMail, "alice@example.org")
+		if !fault.Is(err, fault.ConsentByAdmin) {
+			t.Errorf("%s: %v", name, err)
+		}
+		last := steps[len(steps)-1]
+		if link := last.Step == "approve"; link != (wall.link != "") || link && !strings.HasPrefix(last.URL, wall.link) {
+			t.Errorf("%s: last step %+v", name, last)
+		}
 	}
 	app, err := a.App(t.Context(), sideSalesforce)
 	if err != nil || app.ClientID != "hawser-app" || app.Site != siteBase || !slices.Equal(app.Callbacks, callbacks) || !slices.Contains(app.Scopes, "api") {
@@ -1020,10 +1094,36 @@ func TestA47CopiedStore(t *testing.T) {
 	if err := a.Close(); err != nil {
 		t.Fatal(err)
 	}
-	r.keys = &keyring.Memory{}
-	b := r.agent()
-	if s := b.Status(); s.State != control.NeedsSignIn || s.Salesforce.Bound != "" || b.binding != nil {
-		t.Errorf("%+v", s)
+	copied, err := os.ReadFile(filepath.Join(r.dirs.State, "queue.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, who := range []string{"another computer", "another user with a key of their own"} {
+		r.keys = &keyring.Memory{}
+		if strings.HasPrefix(who, "another user") {
+			if _, _, err := keyring.Key(t.Context(), keyring.Config{Store: r.keys, Service: keyService, Profile: keyProfile, Log: a.cfg.Log}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r.dirs.State = t.TempDir()
+		if err := os.WriteFile(filepath.Join(r.dirs.State, "queue.db"), copied, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		b := r.agent()
+		if s := b.Status(); s.State != control.NeedsSignIn || s.Salesforce.Bound != "" || s.Salesforce.SignedIn || s.Mail.SignedIn || b.binding != nil {
+			t.Errorf("%s: %+v", who, s)
+		}
+		if _, err := r.signIn(b, sideSalesforce, bobName); err != nil {
+			t.Errorf("%s does not start clean: %v", who, err)
+		}
+		if err := b.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, word := range append(r.org.Tokens(), append(r.issuer.Tokens(), annName, "alice@example.org", siteHost)...) {
+		if bytes.Contains(copied, []byte(word)) {
+			t.Errorf("the copied file tells %.20s", word)
+		}
 	}
 }
 
@@ -1069,5 +1169,85 @@ func TestRefusedAddress(t *testing.T) {
 	err := r.agent().SignIn(t.Context(), sideSalesforce, func(control.SignInStep) {})
 	if f := fault.Of(err); f.Code != fault.SiteRefused || !strings.Contains(f.Detail, "Anmeldeseite") || r.opened != "" {
 		t.Errorf("%v: %q", err, f.Detail)
+	}
+}
+
+// TestFeatureA02Refusal: an address is refused before anything is asked of anybody, and the text names
+// the endings that are good.
+func TestFeatureA02Refusal(t *testing.T) {
+	t.Parallel()
+	for _, address := range []string{"https://evil-force.com", "https://my.site.com.evil.org", "https://force.com@evil.org", "http://acme.my.site.com",
+		"https://127.0.0.1", "https://\u0430cme.my.site.com", "https://acme.my.salesforce.com:8443"} {
+		r := newRealm(t)
+		r.config.Salesforce.Site = address
+		a := r.agent()
+		err := a.SignIn(t.Context(), sideSalesforce, func(control.SignInStep) {})
+		if f := fault.Of(err); f.Code != fault.SiteRefused || !strings.Contains(f.Detail, address) {
+			t.Errorf("%s: %v %q", address, err, f.Detail)
+		}
+		if r.opened != "" || len(r.asked) != 0 {
+			t.Errorf("%s: opened %q, asked %q", address, r.opened, r.asked)
+		}
+	}
+	for _, lang := range text.Languages() {
+		_, body, _ := text.New(lang).Fault(fault.SiteRefused)
+		for _, ending := range []string{"my.site.com", "my.salesforce.com", "siteforce.com", "force.com"} {
+			if !strings.Contains(body, ending) {
+				t.Errorf("%s: %s does not name %s", lang, body, ending)
+			}
+		}
+	}
+}
+
+// TestFeatureA03OutOfUse: an old address that leads nowhere is tried at its likely successor, once,
+// and the person is told what may be the cause.
+func TestFeatureA03OutOfUse(t *testing.T) {
+	t.Parallel()
+	nothing := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>gone</html>")) })
+	for name, row := range map[string]struct {
+		old, successor http.Handler
+		want           fault.Code // "" is signed in
+	}{
+		"dead, successor lives": {nil, nil, ""},
+		"page, successor lives": {nothing, nil, ""},
+		"dead, no successor":    {nil, http.NotFoundHandler(), fault.Offline},
+		"page, no successor":    {nothing, http.NotFoundHandler(), fault.SiteRefused},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRealm(t)
+			r.config.Salesforce.Site = "https://" + oldHost + salesforcetest.SitePath
+			delete(r.hosts, oldHost)
+			if row.old != nil {
+				r.hosts[oldHost] = row.old
+			}
+			if row.successor != nil {
+				r.hosts[siteHost] = row.successor
+			}
+			a := r.agent()
+			steps, err := r.signIn(a, sideSalesforce, annName)
+			if row.want == "" {
+				if err != nil || a.logins[sideSalesforce].Base != siteBase || !slices.Contains(steps, control.SignInStep{Step: "moved", URL: siteBase}) {
+					t.Errorf("%v, %+v, stored %q", err, steps, a.logins[sideSalesforce].Base)
+				}
+				return
+			}
+			if f := fault.Of(err); f.Code != row.want || !strings.Contains(f.Detail, "force.com") || !strings.Contains(f.Detail, "Sites") || r.opened != "" {
+				t.Errorf("%v: %q, opened %q", err, f.Detail, r.opened)
+			}
+		})
+	}
+}
+
+// TestNothingToSignInTo: without settings there is no address to refuse.
+func TestNothingToSignInTo(t *testing.T) {
+	t.Parallel()
+	r := newRealm(t)
+	r.config = config.Config{}
+	a := r.agent()
+	for _, side := range []string{sideSalesforce, sideMail} {
+		if err := a.SignIn(t.Context(), side, func(control.SignInStep) {}); !fault.Is(err, fault.NotSetUp) || len(r.asked) != 0 {
+			t.Errorf("%s: %v", side, err)
+		}
 	}
 }
