@@ -290,7 +290,11 @@ func (a *app) keyRotateCmd() *cobra.Command {
 				if err := a.issue(cmd, o, old); err != nil {
 					return err
 				}
-				return o.db.EndKey(cmd.Context(), id, old.ID, time.Now().Add(overlap), operator("key.end", old.ID))
+				ends := time.Now().Add(overlap)
+				if !old.NotAfter.IsZero() && old.NotAfter.Before(ends) {
+					return nil // an end that was set already stays: a revoked key does not come back
+				}
+				return o.db.EndKey(cmd.Context(), id, old.ID, ends, operator("key.end", old.ID))
 			})
 		},
 	}

@@ -38,7 +38,7 @@ func TestL04AdminPage(t *testing.T) {
 			t.Errorf("the log says %q of a sign-in", got)
 		}
 		page := text(b.get(200, "/admin/users"))
-		for _, want := range []string{"acme", "Whole company", "p-ann", "q-bob@acme.example", "1.4.0", "5 minutes ago", "Active 4", "Computers 4 4 in contact", "Mails waiting 16"} {
+		for _, want := range []string{"acme", "Whole company", "p-ann", "q-bob@acme.example", "1.4.0", "5 min ago", "Active 4", "Computers 4 4 in contact", "Mails waiting 16"} {
 			if !strings.Contains(page, want) {
 				t.Errorf("no %q in %s", want, page)
 			}

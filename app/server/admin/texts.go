@@ -53,7 +53,7 @@ var words = map[string]string{
 	"skip": "Skip to content", "nav": "Parts of this page", "users": "Users", "keys": "Keys", "audit": "Audit log",
 	"sign-out": "Sign out", "sign-in": "Sign in again", "brand": "Hawser", "brand.page": "Admin", "scope.all": "Whole company", "scope.group": "Group %s",
 	"footer": "Signed in as Salesforce user %s. This page shows what computers report of themselves. It never sees a mail or a token.",
-	"back":   "Back", "cancel": "Cancel", "to-users": "Go to the users", "older": "Older", "next": "Next page", "first": "First page", "newest": "Newest",
+	"cancel": "Cancel", "to-users": "Go to the users", "older": "Older", "next": "Next page", "first": "First page", "newest": "Newest",
 	"at": "%s", "none": "None", "never": "Never", "now": "Just now",
 
 	"sign-in.heading": "Sign in to Hawser Admin", "sign-in.what": "Admins sign in with their Salesforce account. You will enter your password at Salesforce, not here.",
@@ -65,7 +65,7 @@ var words = map[string]string{
 	"sum.active": "Active", "sum.suspended": "Suspended", "sum.gone": "Deprovisioned", "sum.devices": "Computers", "sum.reporting": "%d in contact since yesterday",
 	"sum.waiting": "Mails waiting", "sum.needs": "Need their user",
 	"col.user": "User", "col.group": "Group", "col.state": "State", "col.version": "Version", "col.seen": "Last contact", "col.waiting": "Waiting",
-	"col.needs": "Needs user", "col.problem": "Problem", "col.computer": "Computer", "col.os": "System", "col.policy": "Policy", "col.captured": "Saved",
+	"col.needs": "Needs user", "col.problem": "Problem", "col.computer": "Computer", "col.captured": "Saved",
 	"empty.users":      "No users yet",
 	"empty.users.what": "People appear here once your company enables them. Your own server does that with a key (see Keys), or the operator of this server imports a list with hawserd user import.",
 	"empty.users.then": "Each of them then needs a one-time code, which you make on their page, or the installer's deployment key.",
@@ -114,7 +114,7 @@ var words = map[string]string{
 	"empty.audit": "Nothing has happened yet", "empty.audit.what": "Every change of a user, a key or a policy, every registration and every sign-in to this page appears here.",
 
 	"state.active": "Active", "state.suspended": "Suspended", "state.deprovisioned": "Deprovisioned", "device.active": "Registered", "device.wiping": "Deleting",
-	"class.retry": "Passes by itself", "class.user": "Needs the user", "class.admin": "Needs an administrator", "class.bug": "Report it",
+	"class.retry": "Passes by itself", "class.user": "Needs the user", "class.admin": "Needs an admin", "class.bug": "Report it",
 }
 
 // actions says in words what the audit log's actions are.
@@ -174,21 +174,15 @@ func date(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04 UTC") }
 // ago says how long ago something was, for people.
 func ago(now, t time.Time) string {
 	d := now.Sub(t)
-	count := func(n int, unit string) string {
-		if n == 1 {
-			return "1 " + unit + " ago"
-		}
-		return fmt.Sprintf("%d %ss ago", n, unit)
-	}
 	switch {
 	case t.IsZero():
 		return say("never")
 	case d < time.Minute:
 		return say("now")
 	case d < time.Hour:
-		return count(int(d/time.Minute), "minute")
+		return fmt.Sprintf("%d min ago", d/time.Minute)
 	case d < 48*time.Hour:
-		return count(int(d/time.Hour), "hour")
+		return fmt.Sprintf("%d h ago", d/time.Hour)
 	}
-	return count(int(d/(24*time.Hour)), "day")
+	return fmt.Sprintf("%d days ago", d/(24*time.Hour))
 }
