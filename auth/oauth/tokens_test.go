@@ -154,7 +154,12 @@ func TestA13OneRefresh(t *testing.T) {
 		t.Fatal(err)
 	}
 	iss.ExpireAccess("alice@example.org")
-	iss.Misbehave(oauthtest.Mischief{TokenDelay: 500 * time.Millisecond})
+	// At once, on a busy computer too: the answer waits until both processes want it.
+	lock := NewTokens(Config{Provider: p, Store: store, Lock: filepath.Join(dir, "lock"), Log: quiet()})
+	iss.Misbehave(oauthtest.Mischief{TokenHook: func() {
+		for end := time.Now().Add(20 * time.Second); !lock.awaited() && time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		}
+	}})
 	var wg sync.WaitGroup
 	out := make([]bytes.Buffer, 2)
 	for i := range out {

@@ -103,6 +103,7 @@ type Mischief struct {
 	TokenDescription string
 	TokenStatus      int           // the token endpoint answers this status with an HTML page
 	TokenDelay       time.Duration // wait before working on a token request
+	TokenHook        func()        // called before working on a token request
 	LoseReply        bool          // do the work of a token request, then cut the connection
 	RawReply         string        // send exactly this as the token answer, with status 200
 

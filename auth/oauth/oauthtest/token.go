@@ -31,7 +31,7 @@ type refusal struct{ code, description string }
 
 func (s *Issuer) token(w http.ResponseWriter, r *http.Request) {
 	m := s.take(func(m Mischief) bool {
-		return m.TokenError != "" || m.TokenStatus != 0 || m.TokenDelay != 0 || m.LoseReply || m.RawReply != "" ||
+		return m.TokenError != "" || m.TokenStatus != 0 || m.TokenDelay != 0 || m.TokenHook != nil || m.LoseReply || m.RawReply != "" ||
 			m.ExpireCodes || m.Change != nil || m.BadNonce
 	})
 	if m.TokenDelay > 0 {
@@ -40,6 +40,9 @@ func (s *Issuer) token(w http.ResponseWriter, r *http.Request) {
 		case <-r.Context().Done():
 			return
 		}
+	}
+	if m.TokenHook != nil {
+		m.TokenHook()
 	}
 	switch {
 	case r.Method != http.MethodPost:
