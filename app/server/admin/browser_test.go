@@ -31,6 +31,9 @@ var shots = flag.String("shots", "", "folder for pictures of the pages")
 // chromium starts a real browser for the length of the test.
 func chromium(t testing.TB) *rod.Browser {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("takes a real browser")
+	}
 	bin, err := exec.LookPath("chromium")
 	if err != nil {
 		if os.Getenv("CI") == "true" {

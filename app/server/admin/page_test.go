@@ -494,3 +494,82 @@ func (w *world) approve(b *browser, address, user string) *url.URL {
 	}
 	return back
 }
+
+// TestTokenIsGivenBack: of a sign-in, no token stays good, and none stays in the log or the store.
+func TestTokenIsGivenBack(t *testing.T) {
+	everywhere(t, func(t *testing.T, w *world) {
+		before := w.org.Tokens()
+		b := w.signedIn("boss@acme.example")
+		if left := w.org.Tokens(); len(left) != len(before) {
+			t.Errorf("%d tokens are still good", len(left)-len(before))
+		}
+		var revoked, asked int
+		for _, call := range w.org.CallLog() {
+			if strings.HasSuffix(call.Path, "/services/oauth2/revoke") {
+				revoked++
+			}
+			if strings.HasSuffix(call.Path, "/services/oauth2/token") {
+				asked++
+			}
+		}
+		if revoked != 1 || asked != 1 {
+			t.Errorf("%d tokens asked for, %d given back", asked, revoked)
+		}
+		if w.log.Len() > 0 {
+			t.Errorf("a good sign-in logs %s", w.log.String())
+		}
+		b.get(200, "/admin/users")
+	})
+}
+
+// TestB41PoisonOnThePage: whatever stands in the store comes out as text.
+func TestB41PoisonOnThePage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, &provisiontest.Memory{})
+	for i, evil := range []string{"<script>alert(1)</script>", "\"><img src=x onerror=alert(1)>", "{{.Token}}", "javascript:alert(1)", "</title><svg onload=alert(1)>", "' or '1'='1", "a\r\nSet-Cookie: x=y"} {
+		c, err := w.store.Tenant(t.Context(), w.acme)
+		w.ok(err)
+		c.Name = evil
+		w.ok(w.store.SetTenant(t.Context(), w.acme, c, w.event("tenant.set", evil)))
+		w.user(w.acme, "m-"+evil, evil, 60+i)
+		w.computer(w.acme, "m-"+evil, 80+i, provision.Report{Version: evil, OS: evil, State: evil, Fault: evil})
+		k, _ := w.vault.NewKey(w.acme, provision.RoleTenant, evil, w.now())
+		e := w.event(evil, evil)
+		e.Actor, e.Detail = evil, evil
+		w.ok(w.store.AddKey(t.Context(), w.acme, k, e))
+		b := w.signedIn("boss@acme.example")
+		for _, path := range []string{"/admin/users", "/admin/users?q=" + url.QueryEscape(evil), "/admin/keys", "/admin/audit", "/admin/users/p-ann"} {
+			page := b.get(200, path)
+			for _, raw := range []string{"<script", "<img", "<svg", `href="javascript`, "onerror=alert(1)>", "\r\nSet-Cookie"} {
+				if strings.Contains(page, raw) && !strings.Contains(raw, "Cookie") {
+					t.Errorf("%s writes %q as it is", path, evil)
+				}
+			}
+		}
+		_, _, h := b.do(http.MethodGet, "/admin/users?q="+url.QueryEscape(evil), nil, nil)
+		if len(h.Values("Set-Cookie")) != 0 {
+			t.Errorf("%q sets a cookie: %v", evil, h.Values("Set-Cookie"))
+		}
+		b.get(404, "/admin/users/"+url.PathEscape("m-"+evil)) // nobody has such an id by the rules
+	}
+}
+
+// TestSiteDown: a site that does not answer is not the admin's fault, and nothing is sent twice.
+func TestSiteDown(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, &provisiontest.Memory{})
+	c, err := w.store.Tenant(t.Context(), w.acme)
+	w.ok(err)
+	for _, issuer := range []string{"http://127.0.0.1:1", "http://example.com", "https://127.0.0.1:1", w.site + "/nowhere", "nonsense"} {
+		c.Sites = []provision.Site{{Issuer: issuer, OrgID: w.org.OrgID(), AdminClientID: appID}}
+		w.ok(w.store.SetTenant(t.Context(), w.acme, c, w.event("tenant.set", c.ID)))
+		b := w.browser()
+		status, page, h := b.do(http.MethodGet, admin.SignInPath(c.ID)+"/0", nil, nil)
+		if status != 503 || !strings.Contains(page, "Salesforce does not answer") || h.Get("Retry-After") == "" {
+			t.Errorf("%s: %d %s", issuer, status, text(page))
+		}
+	}
+	if strings.Count(w.log.String(), "site does not answer") != 5 {
+		t.Errorf("the log says %s", w.log.String())
+	}
+}

@@ -109,7 +109,7 @@ var words = map[string]string{
 	"key.next": "Copy it into your company's server or installer now, where nobody else reads it. Lost it? End the new key in the list, and replace the old one again.",
 	"key.done": "Back to the keys",
 
-	"audit.heading": "Audit log", "audit.what": "Who did what, newest first. Nobody can change it, not even the operator of this server's programs.", "audit.caption": "Events",
+	"audit.heading": "Audit log", "audit.what": "Who did what, newest first. The server only ever adds to it.", "audit.caption": "Events",
 	"col.when": "When", "col.who": "Who", "col.what": "What", "col.subject": "To what", "col.detail": "Detail",
 	"empty.audit": "Nothing has happened yet", "empty.audit.what": "Every change of a user, a key or a policy, every registration and every sign-in to this page appears here.",
 
