@@ -81,6 +81,13 @@ func startBus(t testing.TB, home string) bus {
 		t.Fatalf("dbus-daemon said nothing: %v", err)
 	}
 	b := bus{address: strings.TrimSpace(string(line[:n]))}
+	b.unlock(t, home)
+	return b
+}
+
+// unlock starts an unlocked Secret Service on the bus for the length of the test.
+func (b bus) unlock(t testing.TB, home string) {
+	t.Helper()
 	keys := exec.Command("gnome-keyring-daemon", "--foreground", "--unlock", "--components=secrets")
 	keys.Env = b.env(home)
 	keys.Stdin = strings.NewReader("testpw")
@@ -94,7 +101,6 @@ func startBus(t testing.TB, home string) bus {
 		reply, err := cmd.Output()
 		return err == nil && bytes.Contains(reply, []byte("true"))
 	})
-	return b
 }
 
 // env is the whole environment of a user whose home is home: nothing of ours leaks in.
