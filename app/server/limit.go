@@ -52,6 +52,9 @@ func (l *limiter) take(name string, now time.Time) (wait time.Duration) {
 		b = &bucket{Limiter: rate.NewLimiter(l.rate, l.burst)}
 		l.buckets[name] = b
 	}
+	if now.Before(b.used) {
+		now = b.used // of requests at the same time; a bucket fills again for each look back in time
+	}
 	b.used = now
 	if b.AllowN(now, 1) {
 		return 0
@@ -64,6 +67,9 @@ func (l *limiter) empty(name string, now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	b := l.buckets[name]
+	if b != nil && now.Before(b.used) {
+		now = b.used
+	}
 	return b != nil && b.TokensAt(now) < 1
 }
 
