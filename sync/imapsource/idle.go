@@ -9,6 +9,7 @@ import (
 
 	"github.com/emersion/go-imap/v2"
 
+	"hawser/sync/alarm"
 	"hawser/sync/fault"
 )
 
@@ -33,7 +34,7 @@ func (p *prober) set(i *idler, on bool) {
 }
 
 func (p *prober) run(ctx context.Context) {
-	tick := time.NewTicker(p.every)
+	tick := alarm.NewTicker(p.every)
 	defer tick.Stop()
 	for {
 		select {
