@@ -60,6 +60,12 @@ func NewClient(cfg ClientConfig) (*Client, error) {
 // ClockOffset is how far the server's clock is ahead of this computer's, as far as is known.
 func (c *Client) ClockOffset() time.Duration { return c.sign.Offset() }
 
+// Setup returns what this computer needs before its user can sign in; the policy in it is not
+// checked yet, see [PolicyPin].
+func (c *Client) Setup(ctx context.Context) (SetupOut, error) {
+	return do[SetupOut](ctx, c, http.MethodGet, "/v1/setup", nil)
+}
+
 // Register registers this computer. See [NewRegistration] for what to keep before the first try.
 func (c *Client) Register(ctx context.Context, in RegisterIn) (RegisterOut, error) {
 	return do[RegisterOut](ctx, c, http.MethodPost, "/v1/register", in)

@@ -57,6 +57,12 @@ type Credential struct {
 	Secret secret.String // raw bytes
 }
 
+// Enrols reports whether a computer may register with the credential: it is an enrolment code or a
+// deployment key.
+func (c Credential) Enrols() bool {
+	return strings.HasPrefix(c.ID, idCode) || strings.HasPrefix(c.ID, idDeployment)
+}
+
 // Text writes a credential in the form that [ParseCredential] reads: a code in groups of six
 // characters, everything else as id, dot, base64url. It holds the secret.
 func (c Credential) Text() secret.String {

@@ -172,14 +172,10 @@ func (s *Server) hold(t Tenant, u User, id identity, mailbox string) ([]Claim, e
 }
 
 func (s *Server) registered(t Tenant, u User, d Device) RegisterOut {
-	out := RegisterOut{
+	return RegisterOut{
 		Device: d.ID, User: u.ID, Tenant: t.ID, TenantName: t.Name, Group: u.Group,
-		Mailbox: u.Mailbox, Aliases: u.Aliases, Interval: s.interval(),
+		Mailbox: u.Mailbox, Aliases: u.Aliases, PolicyKeys: keyTexts(t.PolicyKeys), Interval: s.interval(),
 	}
-	for _, k := range t.PolicyKeys {
-		out.PolicyKeys = append(out.PolicyKeys, base64.RawURLEncoding.EncodeToString(k))
-	}
-	return out
 }
 
 func (s *Server) interval() int { return int(s.cfg.Interval / time.Second) }

@@ -103,6 +103,7 @@ var routes = []route{
 	{"POST", "/v1/users/{id}/code", []reqsig.Role{RoleTenant}, (*Server).issueCode},
 	{"GET", "/v1/counts", []reqsig.Role{RoleTenant}, (*Server).counts},
 	{"PUT", "/v1/policy", []reqsig.Role{RoleTenant}, (*Server).putPolicy},
+	{"GET", "/v1/setup", []reqsig.Role{RoleCode, RoleDeployment}, (*Server).setup},
 	{"POST", "/v1/register", []reqsig.Role{RoleCode, RoleDeployment}, (*Server).register},
 	{"GET", "/v1/policy", []reqsig.Role{RoleDevice}, (*Server).getPolicy},
 	{"POST", "/v1/checkin", []reqsig.Role{RoleDevice}, (*Server).checkIn},
