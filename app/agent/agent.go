@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"sync"
 	"time"
@@ -15,8 +16,10 @@ import (
 	"hawser/app/config"
 	"hawser/app/control"
 	"hawser/app/text"
+	"hawser/auth/enrol"
 	"hawser/auth/keyring"
 	"hawser/auth/oauth"
+	"hawser/auth/secret"
 	"hawser/store/agentdb"
 	"hawser/sync/capture"
 	"hawser/sync/deliver"
@@ -43,7 +46,8 @@ type Config struct {
 	Lang        string           // of the pages in the browser, as text.New takes it
 	Now         func() time.Time // default time.Now
 
-	owed []revocation // left over from a run that was unbound
+	owed     []revocation  // left over from a run that was unbound
+	farewell secret.String // what its company has yet to hear, as enrol.Member.Farewell writes it
 }
 
 // Agent is the running agent of one profile.
@@ -56,6 +60,10 @@ type Agent struct {
 
 	text *text.Localizer
 
+	member *enrol.Member
+	heard  chan struct{} // one-slot: the membership changed
+	binder sync.Mutex    // held while the profile is bound
+
 	pool *x509.CertPool
 	wake chan struct{} // one-slot: the queue has something new for delivery
 	owes chan struct{} // one-slot: a provider has something new to hear
@@ -64,6 +72,10 @@ type Agent struct {
 	turn  map[string]chan struct{} // by side, one-slot: held by the side's part, or by who signs it out
 
 	mu      sync.Mutex
+	inForce config.Config // the settings under the company's policy
+	ignored []string      // keys of the policy that mean nothing here
+	obeyed  int64         // version of the policy that inForce follows
+	edition int           // rises with each change of inForce
 	nudge   chan struct{} // closed and replaced by CheckNow and sign-ins
 	stop    context.CancelFunc
 	binding *boundTo                 // nil before the first complete sign-in
@@ -93,18 +105,21 @@ func New(ctx context.Context, cfg Config) (*Agent, error) {
 		cfg: cfg, now: cfg.Now, board: newBoard(cfg.Now, cfg.Version),
 		nudge: make(chan struct{}), wake: make(chan struct{}, 1),
 		logins: map[string]login{}, tokens: map[string]*oauth.Tokens{}, attempts: map[string]*attempt{},
-		text: text.New(cfg.Lang), owes: make(chan struct{}, 1),
+		text: text.New(cfg.Lang), owes: make(chan struct{}, 1), heard: make(chan struct{}, 1), inForce: cfg.Settings,
 		turn: map[string]chan struct{}{sideSalesforce: make(chan struct{}, 1), sideMail: make(chan struct{}, 1)},
 	}
 	pool, err := roots(cfg.Settings.Trust.CAFile)
 	if err != nil {
 		return nil, err
 	}
-	a.pool, a.http = pool, httpClient(pool, a.sites().Dial)
+	a.pool = pool
+	a.http = httpClient(pool, func(ctx context.Context, network, address string) (net.Conn, error) {
+		return a.sites().Dial(ctx, network, address)
+	})
 	if err := a.open(ctx); err != nil {
 		return nil, err
 	}
-	if err := a.recall(ctx); err != nil {
+	if err := errors.Join(a.recall(ctx), a.openCompany(ctx)); err != nil {
 		return nil, errors.Join(err, a.db.Close())
 	}
 	return a, nil
@@ -131,6 +146,7 @@ func (a *Agent) Run(ctx context.Context, listener *control.Listener) error {
 		return a.keep(ctx, part{name: "delivery", side: sideSalesforce, ready: a.mayDeliver, run: a.inTurn(sideSalesforce, a.deliverQueue)})
 	})
 	g.Go(func() error { return a.settleAll(ctx) })
+	g.Go(func() error { return a.belong(ctx) })
 	err := g.Wait()
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -157,9 +173,10 @@ func (a *Agent) mayDeliver() bool {
 
 func (a *Agent) mayWork(s control.Status) bool {
 	paused, _ := a.board.paused()
+	allowed := a.allowed()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return !paused && a.binding != nil && s.State != capture.WrongAccount && s.State != capture.Suspended
+	return !paused && allowed && a.binding != nil && s.State != capture.WrongAccount && s.State != capture.Suspended
 }
 
 // nudged returns a channel that is closed at the next CheckNow or sign-in.

@@ -160,7 +160,7 @@ func (a *Agent) learn(ctx context.Context, addresses []string, source string) er
 func (a *Agent) foundAliases(ctx context.Context, side string) {
 	ask := map[oauth.Kind]func(context.Context, *http.Client, *oauth.Tokens) ([]string, error){
 		oauth.Google: sendAs, oauth.Microsoft: proxyAddresses,
-	}[mailProvider(a.cfg.Settings.Mail).Kind]
+	}[mailProvider(a.settings().Mail).Kind]
 	if side != sideMail || ask == nil {
 		return
 	}

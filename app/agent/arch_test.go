@@ -30,8 +30,8 @@ var layers = []struct {
 	packages []string
 	may      []string // names of layers
 }{
-	{"leaf", []string{"sync/capture", "sync/fault", "auth/secret", "auth/reqsig", "store/sqlitedb", "assets", "app/text"}, []string{"leaf"}},
-	{"logic", []string{"sync/rules", "sync/mailparse", "sync/match", "sync/engine", "sync/deliver", "sync/busy", "auth/site", "auth/provision"}, []string{"leaf", "logic"}},
+	{"leaf", []string{"sync/alarm", "sync/capture", "sync/fault", "auth/secret", "auth/reqsig", "store/sqlitedb", "assets", "app/text"}, []string{"leaf"}},
+	{"logic", []string{"sync/rules", "sync/mailparse", "sync/match", "sync/engine", "sync/deliver", "sync/busy", "auth/site", "auth/provision", "auth/enrol"}, []string{"leaf", "logic"}},
 	{"adapter", []string{"sync/imapsource", "sync/calsource", "sync/salesforce", "auth/oauth", "auth/keyring", "store/agentdb", "store/tenantdb"}, []string{"leaf", "logic"}},
 	{"front", []string{"app/control", "app/config", "app/logging"}, []string{"leaf"}},
 	{"face", []string{"app/cli", "app/tray", "app/window"}, []string{"leaf", "front"}},

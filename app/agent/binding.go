@@ -13,6 +13,7 @@ import (
 	"hawser/app/config"
 	"hawser/app/control"
 	"hawser/auth/keyring"
+	"hawser/auth/secret"
 	"hawser/sync/capture"
 	"hawser/sync/fault"
 )
@@ -71,18 +72,17 @@ func (a *Agent) isWrong(side string) bool {
 	return s.Salesforce.Other != ""
 }
 
-// bind ties the profile to its account and mailbox at the first complete sign-in; at a later one it
-// notes the name under which people know the account today.
-func (a *Agent) bind(ctx context.Context, side string, l login) error {
+// bind ties the profile to its account and mailbox at the first complete sign-in. A computer that
+// joins a company is bound once the company has registered it: until then a wrong account is put
+// right by signing in again.
+func (a *Agent) bind(ctx context.Context) error {
+	a.binder.Lock()
+	defer a.binder.Unlock()
 	a.mu.Lock()
-	bound := a.binding != nil
-	complete := len(a.logins) == 2
+	due := a.binding == nil && len(a.logins) == 2
 	sf, mail := a.logins[sideSalesforce], a.logins[sideMail]
 	a.mu.Unlock()
-	if bound {
-		return a.named(ctx, side, l.Name)
-	}
-	if !complete {
+	if !due || a.member.Pending() {
 		return nil
 	}
 	if err := a.db.Bind(ctx, sf.account(), mail.mailbox()); err != nil {
@@ -91,11 +91,16 @@ func (a *Agent) bind(ctx context.Context, side string, l login) error {
 	a.mu.Lock()
 	a.binding = &boundTo{account: sf.account(), mailbox: mail.mailbox()}
 	a.mu.Unlock()
-	return errors.Join(a.named(ctx, sideSalesforce, sf.Name), a.named(ctx, sideMail, mail.Name))
+	err := errors.Join(a.named(ctx, sideSalesforce, sf.Name), a.named(ctx, sideMail, mail.Name))
+	a.poke()
+	return err
 }
 
-// named stores and shows under which name people know a bound account.
+// named stores and shows under which name people know a bound account today.
 func (a *Agent) named(ctx context.Context, side, name string) error {
+	if a.bound() == (boundTo{}) {
+		return nil
+	}
 	if err := a.db.SaveSetting(ctx, "bound."+side, name); err != nil {
 		return fmt.Errorf("store name of account: %w", err)
 	}
@@ -118,16 +123,26 @@ func (a *Agent) recallNames(ctx context.Context) error {
 }
 
 // unbound ends a run of the agent whose profile is to begin anew.
-type unbound struct{ owed []revocation } // what the providers have yet to hear
+type unbound struct {
+	owed     []revocation // what the providers have yet to hear
+	farewell secret.String
+}
 
 func (*unbound) Error() string { return "unbound" }
 
-// Unbind implements control.Agent. The run ends soon after with an error of type *unbound, which
-// [Foreground] answers with an empty profile; only its key makes what is left on the disk unreadable
-// for good.
-func (a *Agent) Unbind(ctx context.Context) (control.UnbindResult, error) {
+// Unbind implements control.Agent.
+func (a *Agent) Unbind(ctx context.Context) (control.UnbindResult, error) { return a.dissolve(ctx) }
+
+// dissolve deletes all that this computer knows of both accounts. The run ends soon after with an
+// error of type *unbound, which [Foreground] answers with an empty profile; only its key makes what
+// is left on the disk unreadable for good.
+func (a *Agent) dissolve(ctx context.Context) (control.UnbindResult, error) {
 	ctx = context.WithoutCancel(ctx) // half an unbinding would be none
 	counts, err := a.db.Counts(ctx)
+	if err != nil {
+		return control.UnbindResult{}, err
+	}
+	farewell, err := a.member.Farewell(ctx)
 	if err != nil {
 		return control.UnbindResult{}, err
 	}
@@ -152,7 +167,7 @@ func (a *Agent) Unbind(ctx context.Context) (control.UnbindResult, error) {
 	a.cfg.Log.LogAttrs(ctx, slog.LevelInfo, "unbound", slog.Int("waiting", counts.Waiting), slog.Int("pending", len(owed)))
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.unbound = &unbound{owed: owed}
+	a.unbound = &unbound{owed: owed, farewell: farewell}
 	if a.stop != nil {
 		a.stop()
 	}

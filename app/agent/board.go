@@ -26,6 +26,9 @@ type board struct {
 	calls  control.Calls
 	notes  []control.Note
 
+	company      control.Company
+	companyNotes []control.Note
+
 	noFolder string // the capture folder's name while it does not exist
 }
 
@@ -62,12 +65,12 @@ func (b *board) derive() control.Status {
 			r.Which = sideMail
 		}
 	}
-	notes := b.notes
+	notes := slices.Concat(b.notes, b.companyNotes)
 	if b.noFolder != "" {
-		notes = append(slices.Clone(notes), control.Note{Code: fault.FolderMissing, Detail: b.noFolder})
+		notes = append(notes, control.Note{Code: fault.FolderMissing, Detail: b.noFolder})
 	}
 	return control.Status{
-		State: r.State, Which: r.Which, Until: r.Until, Why: r.Why, Version: b.version,
+		State: r.State, Which: r.Which, Until: r.Until, Why: r.Why, Version: b.version, Company: b.company,
 		Salesforce: b.sf, Mail: b.mail, Counts: b.counts, Calls: b.calls, Notes: notes,
 	}
 }

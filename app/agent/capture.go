@@ -23,7 +23,7 @@ func (a *Agent) capture(ctx context.Context) error {
 	eng, err := engine.New(engine.Config{
 		Source: source{src}, Ledger: ledger{a.db}, Account: a.bound().account, ReadHeader: mailparse.ReadHeader,
 		Wake: a.wakeDelivery, Changed: func(e engine.Event) { a.captureChanged(ctx, e) }, Log: a.cfg.Log,
-		Folder: a.cfg.Settings.Capture.Folder, Keyword: a.cfg.Settings.Capture.Keyword, MaxSize: rules.MaxMail, Now: a.cfg.Now,
+		Folder: a.settings().Capture.Folder, Keyword: a.settings().Capture.Keyword, MaxSize: rules.MaxMail, Now: a.cfg.Now,
 	})
 	if err != nil {
 		return err
@@ -40,7 +40,7 @@ func (a *Agent) newSource(ctx context.Context) (*imapsource.Source, error) {
 		return nil, err
 	}
 	return imapsource.New(imapsource.Config{
-		Addr: a.cfg.Settings.Mail.IMAP, TLS: &tls.Config{RootCAs: a.pool, MinVersion: tls.VersionTLS12}, User: l.Address,
+		Addr: a.settings().Mail.IMAP, TLS: &tls.Config{RootCAs: a.pool, MinVersion: tls.VersionTLS12}, User: l.Address,
 		Token: tokens.Token, Log: a.cfg.Log, Now: a.cfg.Now,
 		State: func(c fault.Code) { a.watchChanged(c) },
 	})
@@ -69,7 +69,7 @@ func (a *Agent) captureChanged(ctx context.Context, e engine.Event) {
 		if !e.Success.IsZero() {
 			b.mail.LastSuccess, b.noFolder = e.Success, ""
 			if e.NoFolder {
-				b.noFolder = a.cfg.Settings.Capture.Folder
+				b.noFolder = a.settings().Capture.Folder
 			}
 		}
 	})

@@ -141,7 +141,7 @@ func (a *Agent) recallBudget(ctx context.Context) (*deliver.Budget, error) {
 		return nil, err
 	}
 	allow := deliver.UsualAllowance
-	allow.Normal = a.cfg.Settings.Salesforce.DailyCalls
+	allow.Normal = a.settings().Salesforce.DailyCalls
 	a.board.update(func(b *board) { b.calls.Used, b.calls.Budget = used, allow.Normal+allow.Backfill })
 	return deliver.NewBudget(allow, deliver.Usage{Day: day, Used: used}), nil
 }

@@ -64,15 +64,17 @@ func (a *Agent) await(ctx context.Context, ready func() bool) error {
 	}
 }
 
-// runWhile runs p until it ends by itself or is no longer ready.
+// runWhile runs p until it ends by itself, is no longer ready, or runs under settings that are no
+// longer in force.
 func (a *Agent) runWhile(ctx context.Context, p part) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	done := make(chan error, 1)
+	edition := a.settingsEdition()
 	go func() { done <- p.run(ctx) }()
 	for {
 		_, changed := a.board.shown.Read()
-		if !p.ready() {
+		if !p.ready() || a.settingsEdition() != edition {
 			cancel()
 			<-done
 			return nil

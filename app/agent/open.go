@@ -58,11 +58,6 @@ func (a *Agent) open(ctx context.Context) error {
 
 // recall restores what the last run knew: the sign-ins, the binding, the pause, the day's calls.
 func (a *Agent) recall(ctx context.Context) error {
-	configured := a.cfg.Settings.Salesforce.Site != ""
-	a.board.update(func(b *board) {
-		b.facts.Configured = configured
-		b.sf.Host, b.mail.Host = hostOf(a.cfg.Settings.Salesforce.Site), a.cfg.Settings.Mail.IMAP
-	})
 	account, mailbox, found, err := a.db.Binding(ctx)
 	if err != nil {
 		return fmt.Errorf("read binding: %w", err)

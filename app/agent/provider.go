@@ -48,16 +48,16 @@ func (a *Agent) find(ctx context.Context, side string) (place, error) {
 		return place{}, fault.New(fault.NotSetUp, "find sign-in", nil)
 	}
 	if side == sideMail {
-		p := mailProvider(a.cfg.Settings.Mail)
+		p := mailProvider(a.settings().Mail)
 		if p.Kind != oauth.Generic {
 			return place{Provider: p}, nil
 		}
 		p, err := oauth.Discover(ctx, a.http, p)
 		return place{Provider: p}, err
 	}
-	where, err := site.Parse(a.cfg.Settings.Salesforce.Site, a.sites())
+	where, err := site.Parse(a.settings().Salesforce.Site, a.sites())
 	if err != nil {
-		return place{}, a.refused(err, "site.reads", a.cfg.Settings.Salesforce.Site)
+		return place{}, a.refused(err, "site.reads", a.settings().Salesforce.Site)
 	}
 	found, err := site.Discover(ctx, where, a.http)
 	if err != nil || found.Guessed {
@@ -75,7 +75,7 @@ func (a *Agent) find(ctx context.Context, side string) (place, error) {
 	case err != nil:
 		return place{}, a.refused(err, "site.leads-on", "")
 	}
-	p := oauth.NewSalesforce(found.Site.Base, a.cfg.Settings.Salesforce.ClientID, callbacks)
+	p := oauth.NewSalesforce(found.Site.Base, a.settings().Salesforce.ClientID, callbacks)
 	p.Trust, p.Names = found.Site.Trust, found.Site.Names
 	if !found.Guessed {
 		p.Issuer, p.PromisesIss = found.Issuer, found.PromisesIss
@@ -86,7 +86,7 @@ func (a *Agent) find(ctx context.Context, side string) (place, error) {
 }
 
 // sites says which addresses may serve the site.
-func (a *Agent) sites() site.Policy { return site.Policy{Custom: a.cfg.Settings.Trust.Hosts} }
+func (a *Agent) sites() site.Policy { return site.Policy{Custom: a.settings().Trust.Hosts} }
 
 // refused tells the person why an address was refused: that of the settings, or one that the site
 // leads on to, which as says.
@@ -147,7 +147,7 @@ func (a *Agent) known(ctx context.Context, side string, l login) (oauth.Provider
 		return at.Provider, err
 	}
 	if side == sideMail {
-		p := mailProvider(a.cfg.Settings.Mail)
+		p := mailProvider(a.settings().Mail)
 		p.TokenURL, p.RevokeURL = l.TokenURL, l.RevokeURL
 		return p, nil
 	}
@@ -155,7 +155,7 @@ func (a *Agent) known(ctx context.Context, side string, l login) (oauth.Provider
 	if err != nil {
 		return oauth.Provider{}, a.refused(err, "site.reads", l.Base)
 	}
-	p := oauth.NewSalesforce(where.Base, a.cfg.Settings.Salesforce.ClientID, callbacks)
+	p := oauth.NewSalesforce(where.Base, a.settings().Salesforce.ClientID, callbacks)
 	p.Trust, p.Names, p.TokenURL, p.RevokeURL = where.Trust, where.Names, l.TokenURL, l.RevokeURL
 	return p, nil
 }
@@ -163,9 +163,9 @@ func (a *Agent) known(ctx context.Context, side string, l login) (oauth.Provider
 // configured returns the address of a side as it stands in the settings.
 func (a *Agent) configured(side string) string {
 	if side == sideMail {
-		return a.cfg.Settings.Mail.Issuer
+		return a.settings().Mail.Issuer
 	}
-	return a.cfg.Settings.Salesforce.Site
+	return a.settings().Salesforce.Site
 }
 
 // newTokens returns the token source of a side.
@@ -252,7 +252,7 @@ func (a *Agent) saveLogin(ctx context.Context, side string, l login) error {
 // App implements control.Agent. It asks nobody: an administrator's link is wanted just when the
 // other side refuses to talk.
 func (a *Agent) App(_ context.Context, side string) (control.App, error) {
-	s := a.cfg.Settings
+	s := a.settings()
 	switch side {
 	case sideMail:
 		p := mailProvider(s.Mail)

@@ -61,7 +61,7 @@ func (f Foreground) Run(ctx context.Context) error {
 		if err := f.once(ctx, &cfg); !errors.As(err, &end) {
 			return err
 		}
-		cfg.owed = end.owed
+		cfg.owed, cfg.farewell = end.owed, end.farewell
 		where := keyring.Config{Store: cfg.Keys, Service: keyService, Profile: keyProfile, Log: cfg.Log}
 		if err := forgetProfile(context.WithoutCancel(ctx), f.Dirs, where); err != nil {
 			return err

@@ -70,6 +70,9 @@ func (a *Agent) SignIn(ctx context.Context, side string, progress func(control.S
 }
 
 func (a *Agent) signIn(ctx context.Context, side string, progress func(control.SignInStep)) error {
+	if err := a.maySignIn(); err != nil {
+		return err
+	}
 	progress(control.SignInStep{Step: "discovering"})
 	at, err := a.find(ctx, side)
 	if err != nil {
@@ -82,6 +85,7 @@ func (a *Agent) signIn(ctx context.Context, side string, progress func(control.S
 		Provider: at.Provider, Open: a.cfg.OpenBrowser, HTTP: a.http, Log: a.cfg.Log, Now: a.cfg.Now, Page: a.page,
 		// The browser would sign the wrong person in again without asking.
 		OtherAccount: a.isWrong(side),
+		Nonce:        a.member.Nonce(side),
 		Progress:     func(step, url string) { progress(control.SignInStep{Step: step, URL: url}) },
 		Check: func(_ context.Context, g oauth.Grant) error {
 			l, err := loginOf(side, g)
@@ -129,6 +133,9 @@ func (a *Agent) adopt(ctx context.Context, side string, at place, g oauth.Grant)
 		return err
 	}
 	a.replaced(ctx, at.Provider, before)
+	if err := a.prove(ctx, side, l, g.IDToken); err != nil {
+		return err
+	}
 	if err := a.useLogin(ctx, side, l, tokens); err != nil {
 		return err
 	}
@@ -153,7 +160,7 @@ func (a *Agent) useLogin(ctx context.Context, side string, l login, tokens *oaut
 	a.mu.Lock()
 	a.logins[side], a.tokens[side] = l, tokens
 	a.mu.Unlock()
-	if err := a.bind(ctx, side, l); err != nil {
+	if err := errors.Join(a.bind(ctx), a.named(ctx, side, l.Name)); err != nil {
 		return err
 	}
 	a.board.update(func(b *board) {
@@ -164,6 +171,7 @@ func (a *Agent) useLogin(ctx context.Context, side string, l login, tokens *oaut
 		}
 		b.facts.Wrong = b.sf.Other != "" || b.mail.Other != ""
 	})
+	a.companyChanged()
 	a.poke()
 	return nil
 }

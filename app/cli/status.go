@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"runtime"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -40,11 +41,15 @@ func (a *app) printStatus(s control.Status) {
 	}
 	rows := [][]string{
 		{a.t("status.state"), control.Headline(a.loc, s, a.now())},
+		{a.t("status.company"), a.company(s.Company)},
 		{a.t("status.salesforce"), a.side(s.Salesforce)},
 		{a.t("status.mail"), a.side(s.Mail)},
 		{a.t("status.mails"), a.loc.T("status.counts", map[string]any{
 			"Seen": a.loc.Number(s.Counts.Seen), "Captured": a.loc.Number(s.Counts.Captured), "Filtered": a.loc.Number(s.Counts.Filtered),
 			"Held": a.loc.Number(s.Counts.Held), "Waiting": a.loc.Number(s.Counts.Waiting)})},
+	}
+	if s.Company.Stage == "" {
+		rows = slices.Delete(rows, 1, 2)
 	}
 	if s.Calls.Budget > 0 { // known once there is something to send
 		rows = append(rows, []string{a.t("status.calls"), calls})
@@ -65,6 +70,12 @@ func (a *app) printNote(n control.Note) {
 func (a *app) printNextStep(s control.Status) {
 	why := s.Why
 	switch {
+	case s.Company.Stage == control.StageRemoved:
+		a.printRemoved(s.Company)
+		return
+	case s.State == control.Suspended:
+		fmt.Fprintf(a.env.Stdout, "\n%s\n", a.t("status.suspended"))
+		return
 	case s.State == control.NotEnrolled:
 		fmt.Fprintf(a.env.Stdout, "\n%s\n", a.t("status.not-enrolled"))
 		return

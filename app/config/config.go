@@ -22,12 +22,16 @@ import (
 // maxFile bounds the configuration file, bytes.
 const maxFile = 1 << 20
 
-// Config is what config.json holds.
+// Config is what Hawser was told to do. [Load] returns what config.json says, [Config.Under] what
+// is left of it under a company's policy.
 type Config struct {
 	Salesforce Salesforce `json:"salesforce"`
 	Mail       Mail       `json:"mail"`
 	Capture    Capture    `json:"capture"`
 	Trust      Trust      `json:"trust"`
+	Company    Company    `json:"company"`
+
+	said layer // what config.json says, by key
 }
 
 // Salesforce says where and as which app the user signs in.
@@ -59,6 +63,13 @@ type Trust struct {
 	CAFile string   `json:"caFile,omitempty"` // PEM, in addition to the system's roots
 }
 
+// Company says which backend registers this computer, for companies that roll it out with the
+// program. A policy does not change it.
+type Company struct {
+	Server string `json:"server,omitempty"` // "https://hawserd.example.com"
+	Key    string `json:"key,omitempty"`    // deployment key; without one, each user needs a code
+}
+
 // Load reads and checks the file. A missing file is an error that wraps [fs.ErrNotExist]; any
 // other problem is a fault with code config-invalid whose Detail names the line or the key.
 func Load(path string) (Config, error) {
@@ -82,14 +93,31 @@ func Load(path string) (Config, error) {
 
 func parse(raw []byte) (Config, error) {
 	var c Config
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&c); err != nil {
+	if err := strict(raw, &c); err != nil {
 		return Config{}, invalid(position(raw, err))
 	}
-	if d.More() {
-		return Config{}, invalid("there is text after the closing brace")
+	c.said = flatten(raw)
+	c.fill()
+	return c, c.check()
+}
+
+var errMore = errors.New("there is text after the closing brace")
+
+// strict reads one JSON object and refuses keys that mean nothing.
+func strict(raw []byte, into *Config) error {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		return err
 	}
+	if d.More() {
+		return errMore
+	}
+	return nil
+}
+
+// fill gives what was not said its default.
+func (c *Config) fill() {
 	if c.Capture.Folder == "" {
 		c.Capture.Folder = "Salesforce"
 	}
@@ -99,21 +127,31 @@ func parse(raw []byte) (Config, error) {
 	if c.Salesforce.DailyCalls == 0 {
 		c.Salesforce.DailyCalls = 100
 	}
-	return c, c.check()
 }
 
-// check names the first key that cannot work.
-func (c Config) check() error {
+// Lacks returns the first key without which nobody can sign in, "" when there is all that is needed.
+func (c Config) Lacks() string {
 	for _, f := range []struct{ key, value string }{
 		{"salesforce.site", c.Salesforce.Site}, {"salesforce.clientId", c.Salesforce.ClientID},
 		{"mail.issuer", c.Mail.Issuer}, {"mail.clientId", c.Mail.ClientID}, {"mail.imap", c.Mail.IMAP},
 	} {
 		if strings.TrimSpace(f.value) == "" {
-			return invalid("“" + f.key + "” is missing")
+			return f.key
 		}
 	}
-	if _, _, err := net.SplitHostPort(c.Mail.IMAP); err != nil {
-		return invalid("“mail.imap” must be host:port")
+	return ""
+}
+
+// check names the first key that cannot work. Where nothing is said of the two accounts, a company
+// says it, also one that the user joins later.
+func (c Config) check() error {
+	if key := c.Lacks(); key != "" && c.Company.Server == "" && (c.Salesforce.Site != "" || c.Mail.Issuer != "") {
+		return invalid("“" + key + "” is missing")
+	}
+	if c.Mail.IMAP != "" {
+		if _, _, err := net.SplitHostPort(c.Mail.IMAP); err != nil {
+			return invalid("“mail.imap” must be host:port")
+		}
 	}
 	if strings.ContainsAny(c.Capture.Keyword, " (){%*\"\\]") {
 		return invalid("“capture.keyword” may not contain spaces or any of ( ) { % * \" \\ ]")
@@ -140,6 +178,8 @@ func position(raw []byte, err error) string {
 		return fmt.Sprintf("line %d is not JSON", line)
 	case errors.As(err, &typ):
 		return fmt.Sprintf("“%s” must be a %s", typ.Field, typ.Type)
+	case errors.Is(err, errMore):
+		return errMore.Error()
 	default:
 		return strings.TrimPrefix(err.Error(), "json: ")
 	}

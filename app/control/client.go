@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"time"
 
+	"hawser/auth/secret"
 	"hawser/sync/fault"
 )
 
@@ -85,6 +86,11 @@ func (c *Client) Resume(ctx context.Context) error { return c.do(ctx, "resume", 
 
 // Stop implements [Agent.Stop]; it returns once the agent has agreed, not once it is gone.
 func (c *Client) Stop(ctx context.Context) error { return c.do(ctx, "stop", none{}) }
+
+// Enrol implements [Agent.Enrol].
+func (c *Client) Enrol(ctx context.Context, pasted secret.String) (Company, error) {
+	return call[Company](ctx, c, "enrol", enrolRequest{Pasted: pasted.Reveal()})
+}
 
 // SignIn implements [Agent.SignIn]; ctx ending cancels the sign-in in the agent.
 func (c *Client) SignIn(ctx context.Context, side string, progress func(SignInStep)) error {

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"hawser/auth/secret"
 	"hawser/sync/fault"
 )
 
@@ -97,6 +98,9 @@ func (s *server) routes() http.Handler {
 	mux.Handle("POST /v1/retry", plain(s, func(ctx context.Context, r itemRequest) (none, error) { return none{}, a.RetryItem(ctx, r.ID) }))
 	mux.Handle("POST /v1/skip", plain(s, func(ctx context.Context, r itemRequest) (none, error) { return none{}, a.SkipItem(ctx, r.ID) }))
 	mux.Handle("POST /v1/journal", plain(s, func(ctx context.Context, r listRequest) ([]JournalItem, error) { return a.Journal(ctx, r.Limit) }))
+	mux.Handle("POST /v1/enrol", plain(s, func(ctx context.Context, r enrolRequest) (Company, error) {
+		return a.Enrol(ctx, secret.New(r.Pasted))
+	}))
 	mux.Handle("POST /v1/signout", plain(s, func(ctx context.Context, r signOutRequest) (SignOutResult, error) {
 		return a.SignOut(ctx, r.Side, r.Discard)
 	}))

@@ -13,6 +13,7 @@ import (
 	"context"
 	"time"
 
+	"hawser/auth/secret"
 	"hawser/sync/capture"
 	"hawser/sync/fault"
 )
@@ -44,12 +45,37 @@ type Status struct {
 	Since   time.Time  `json:"since"`
 	Version string     `json:"version"`
 
-	Salesforce Side   `json:"salesforce"`
-	Mail       Side   `json:"mail"`
-	Counts     Counts `json:"counts"`
-	Calls      Calls  `json:"calls"`
+	Company    Company `json:"company,omitzero"`
+	Salesforce Side    `json:"salesforce"`
+	Mail       Side    `json:"mail"`
+	Counts     Counts  `json:"counts"`
+	Calls      Calls   `json:"calls"`
 	// Notes are faults worth a line although work goes on, such as a missing permission.
 	Notes []Note `json:"notes,omitempty"`
+}
+
+// The stages of a membership in a company.
+const (
+	StageSettingUp = "setup"   // the company's server has not said yet what to sign in to
+	StageSigningIn = "sign-in" // a person has to prove who they are
+	StageJoining   = "joining" // they have, and the company's server is being told
+	StageWaiting   = "waiting" // the company has not enabled them yet
+	StageActive    = "active"
+	StageSuspended = "suspended"
+	StageRemoved   = "removed" // all was deleted; By and Since tell who asked for it, and when
+)
+
+// Company is the user's company as this computer knows it.
+type Company struct {
+	Stage       string     `json:"stage,omitempty"` // "" is no company
+	Name        string     `json:"name,omitempty"`
+	Server      string     `json:"server,omitempty"`
+	Group       string     `json:"group,omitempty"`  // whose policy applies
+	Policy      int64      `json:"policy,omitempty"` // version in force
+	LastSuccess time.Time  `json:"lastSuccess,omitzero"`
+	Fault       fault.Code `json:"fault,omitempty"`
+	Since       time.Time  `json:"since,omitzero"` // suspended, removed
+	By          string     `json:"by,omitempty"`
 }
 
 // Side is one of the two accounts.
@@ -207,6 +233,9 @@ type Agent interface {
 	Resume(ctx context.Context) error
 	Stop(ctx context.Context) error
 
+	// Enrol joins a company by its link or code; nothing stands for what was rolled out with the
+	// program. Faults: EnrolRefused, EnrolSpent, AlreadyEnrolled, and those of the network.
+	Enrol(ctx context.Context, pasted secret.String) (Company, error)
 	// SignIn runs a browser sign-in on side "salesforce" or "mail"; ctx ending cancels it.
 	SignIn(ctx context.Context, side string, progress func(SignInStep)) error
 	// SignOut forgets the sign-in on one side, or on both when side is "", and ends it at the

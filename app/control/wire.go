@@ -29,6 +29,9 @@ type (
 	signInRequest struct {
 		Side string `json:"side"`
 	}
+	enrolRequest struct {
+		Pasted string `json:"pasted,omitempty"`
+	}
 	signOutRequest struct {
 		Side    string `json:"side,omitempty"`
 		Discard bool   `json:"discard,omitempty"`

@@ -159,7 +159,7 @@ func TestIDsInSourcesExist(t *testing.T) {
 		}
 	}
 	// Ids that are put together from a prefix and a word.
-	built := regexp.MustCompile(`^(fault\.|tray\.|time\.month-|state\.|queue\.(state|done)-|signin\.|site\.|alias\.from-|cmd\.(queue-)?|(resume|check|stop)\.done$)`)
+	built := regexp.MustCompile(`^(fault\.|tray\.|time\.month-|state\.|queue\.(state|done)-|signin\.|site\.|alias\.from-|company\.|cmd\.(queue-)?|(resume|check|stop)\.done$)`)
 	for id := range en {
 		if !strings.Contains(src, `"`+id+`"`) && !built.MatchString(id) {
 			t.Errorf("nothing asks for %q", id)

@@ -13,6 +13,13 @@ type Facts struct {
 	Configured bool
 	Wrong      bool // another account than the bound one signed in
 	Suspended  bool
+	Removed    bool // by the company, which had everything deleted
+
+	// CompanyFault is what keeps the company's server from letting this computer work, "" for
+	// nothing; CompanyUntil is when it is asked again. Joining is the moment of registering.
+	CompanyFault fault.Code
+	CompanyUntil time.Time
+	Joining      bool
 
 	SalesforceSigned bool
 	MailSigned       bool
@@ -33,7 +40,7 @@ type Facts struct {
 // Result is the state with what belongs to it.
 type Result struct {
 	State capture.State
-	Which string     // NeedsSignIn: "salesforce" or "mail"
+	Which string     // NeedsSignIn: "salesforce" or "mail"; NeedsYou also "company"
 	Until time.Time  // Paused, Waiting, Offline
 	Why   fault.Code // NeedsSignIn, Waiting, Offline, NeedsYou
 }
@@ -43,16 +50,22 @@ type Result struct {
 func Next(f Facts) Result {
 	side, code := stopping(f)
 	switch {
-	case !f.Configured:
+	case f.Removed:
+		return Result{State: capture.NotEnrolled, Why: fault.Removed}
+	case !f.Configured && f.CompanyFault == "":
 		return Result{State: capture.NotEnrolled}
 	case f.Wrong:
 		return Result{State: capture.WrongAccount, Why: fault.WrongAccount}
 	case f.Suspended:
 		return Result{State: capture.Suspended}
+	case f.CompanyFault != "" && (!f.Configured || f.SalesforceSigned && f.MailSigned):
+		return companyStops(f)
 	case !f.SalesforceSigned:
 		return Result{State: capture.NeedsSignIn, Which: "salesforce", Why: f.SalesforceFault}
 	case !f.MailSigned:
 		return Result{State: capture.NeedsSignIn, Which: "mail", Why: f.MailFault}
+	case f.Joining:
+		return Result{State: capture.Working}
 	case f.Paused && (f.PausedUntil.IsZero() || f.Now.Before(f.PausedUntil)):
 		return Result{State: capture.Paused, Until: f.PausedUntil}
 	case code == fault.Offline:
@@ -68,6 +81,14 @@ func Next(f Facts) Result {
 	default:
 		return Result{State: capture.UpToDate}
 	}
+}
+
+// companyStops is the state while the company's server keeps this computer from working.
+func companyStops(f Facts) Result {
+	if f.CompanyFault.Class() == fault.Retry {
+		return Result{State: capture.Waiting, Why: f.CompanyFault, Until: f.CompanyUntil}
+	}
+	return Result{State: capture.NeedsYou, Why: f.CompanyFault, Which: "company"}
 }
 
 // stopping returns the side whose fault is shown: one that needs a person before one that goes

@@ -59,6 +59,23 @@ const (
 	FileRefused       Code = "file-refused"
 	SalesforceRefused Code = "salesforce-refused" // any other refusal
 
+	// The company's server.
+	NotProvisioned  Code = "not-provisioned"  // the company has not enabled this user yet
+	EnrolRefused    Code = "enrol-refused"    // the pasted code or link counts for nothing
+	EnrolSpent      Code = "enrol-spent"      // the code was used or is too old
+	AlreadyEnrolled Code = "already-enrolled" // this computer is registered: unbind first
+	AccountTaken    Code = "account-taken"    // the account or the mailbox is registered to somebody else
+	OtherMailbox    Code = "other-mailbox"    // not the one the company provisioned
+	OtherAccount    Code = "other-account"    // not the one the code is for
+	MailboxUnproven Code = "mailbox-unproven" // nobody vouches that the mailbox is the user's
+	IdentityRefused Code = "identity-refused" // the sign-in proves nothing to the company's server
+	IdentityStale   Code = "identity-stale"   // the sign-in is too old to prove anything
+	KeyRefused      Code = "key-refused"      // the server no longer knows this computer
+	Removed         Code = "removed"          // the company ended the use on this computer
+	PolicyRefused   Code = "policy-refused"   // unsigned, foreign, older, or expired
+	PolicyExpired   Code = "policy-expired"   // the one in force, and no newer one came
+	PolicyIgnored   Code = "policy-ignored"   // one setting of it means nothing to this program
+
 	// This computer.
 	DiskFull        Code = "disk-full"
 	QueueLocked     Code = "queue-locked" // another process holds the database
@@ -91,6 +108,10 @@ var classes = map[Code]Class{
 	NothingSavable: Admin, EmailRefused: Retry, ReferenceRefused: Retry, PermissionMissing: Admin,
 	ValidationFailed: User, RequiredField: Admin, TextTooLong: Bug, AlreadySaved: Retry, StorageFull: Admin,
 	FileRefused: User, SalesforceRefused: User,
+
+	NotProvisioned: Retry, EnrolRefused: User, EnrolSpent: User, AlreadyEnrolled: User, AccountTaken: Admin, OtherMailbox: User,
+	OtherAccount: User, MailboxUnproven: Admin, IdentityRefused: Admin, IdentityStale: User, KeyRefused: Admin, Removed: Admin,
+	PolicyRefused: Admin, PolicyExpired: Admin, PolicyIgnored: Admin,
 
 	DiskFull: User, QueueLocked: Retry, QueueDamaged: User, QueueNewer: User, KeyStoreLocked: User,
 	KeyStoreMissing: User, KeyLost: User, ConfigInvalid: User, AlreadyRunning: User, NotRunning: User,

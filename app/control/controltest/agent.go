@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"hawser/app/control"
+	"hawser/auth/secret"
 	"hawser/sync/fault"
 )
 
@@ -36,7 +37,7 @@ type Agent struct {
 	Known   []control.Alias        `json:"known"`
 	Apps    map[string]control.App `json:"apps"` // by side
 	// Faults fails a command by its name: check, pause, resume, stop, signin, mails, capture,
-	// queue, retry, skip, journal, signout, unbind, app, aliases, alias.
+	// queue, retry, skip, journal, signout, unbind, app, aliases, alias, enrol.
 	Faults map[string]Fault `json:"faults"`
 	// Hang makes SignIn wait after its steps until its context ends.
 	Hang bool `json:"hang"`
@@ -134,6 +135,15 @@ func (a *Agent) Stop(context.Context) error {
 		a.Stopped()
 	}
 	return nil
+}
+
+// Enrol implements control.Agent and returns the company of the status shown.
+func (a *Agent) Enrol(_ context.Context, pasted secret.String) (control.Company, error) {
+	call := "enrol"
+	if !pasted.Empty() {
+		call += " " + pasted.Reveal()
+	}
+	return a.Status().Company, a.told("enrol", call)
 }
 
 // SignIn implements control.Agent: it shows Steps and then succeeds, fails, or hangs.
