@@ -2,6 +2,8 @@ package agent
 
 import (
 	"context"
+	"log/slog"
+	"runtime"
 	"runtime/debug"
 	"time"
 
@@ -9,22 +11,23 @@ import (
 )
 
 const (
-	// tidyAfter is how long the agent has to be idle before it gives memory back.
+	// tidyAfter is how long the agent has to be idle before its runtime rests, too.
 	tidyAfter = 15 * time.Second
-	// tidyEvery is how often it does so again while it stays idle.
+	// tidyEvery is how often memory is given back again while it stays idle.
 	tidyEvery = time.Hour
 	// busyPercent makes the collector run twice as often as usual: mails come in bursts.
 	busyPercent = 50
 	// idlePercent stops it. Otherwise the runtime collects every two minutes though there is
-	// nothing to collect, which costs more wake-ups than all the rest of an idle agent. The memory
-	// limit still holds.
+	// nothing to collect. The memory limit still holds.
 	idlePercent = -1
 )
 
-// tidy gives the memory that a capture needed back to the computer once the agent has come to
-// rest, and lets the garbage collector rest with it.
+// tidy lets the runtime rest once the agent has come to rest: memory that a capture needed is given
+// back to the computer, the garbage collector stops, and one processor is enough, for with several
+// each tick of a timer wakes threads that find nothing to do.
 func (a *Agent) tidy(ctx context.Context) error {
 	defer debug.SetGCPercent(debug.SetGCPercent(busyPercent))
+	defer runtime.SetDefaultGOMAXPROCS()
 	timer := time.NewTimer(tidyAfter)
 	defer timer.Stop()
 	resting := false
@@ -33,6 +36,7 @@ func (a *Agent) tidy(ctx context.Context) error {
 		if rest := s.State != capture.Working; rest != resting {
 			resting = rest
 			debug.SetGCPercent(busyPercent)
+			runtime.SetDefaultGOMAXPROCS()
 			timer.Reset(tidyAfter)
 		}
 		select {
@@ -43,6 +47,10 @@ func (a *Agent) tidy(ctx context.Context) error {
 			if resting {
 				debug.FreeOSMemory()
 				debug.SetGCPercent(idlePercent)
+				runtime.GOMAXPROCS(1)
+				if err := giveBack(); err != nil {
+					a.cfg.Log.LogAttrs(ctx, slog.LevelDebug, "program pages kept", slog.Any("err", err))
+				}
 			}
 			timer.Reset(tidyEvery)
 		}
