@@ -19,9 +19,8 @@ help: ## say what can be done here
 
 demo: ## watch the real agent carry e-mails into a pretend Salesforce (SCRIPT=1: unattended, with a summary)
 	@mkdir -p dist
-	@go build $(GOFLAGS_BUILD) -o dist/hawser ./app/cmd/hawser
-	@go build -trimpath -o dist/sandbox ./app/cmd/sandbox
-	@./dist/sandbox -agent dist/hawser $(if $(SCRIPT),-script)
+	@for p in $(PROGRAMS) sandbox; do go build $(GOFLAGS_BUILD) -o dist/$$p ./app/cmd/$$p; done
+	@./dist/sandbox -agent dist/hawser -hawserd dist/hawserd $(if $(SCRIPT),-script)
 
 test: deps ## everything: unit, real servers, end to end, other platforms
 	@app/agent/testdata/test.sh

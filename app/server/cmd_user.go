@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -86,7 +87,8 @@ func (o *office) users(ctx context.Context, tenant string, q provision.UserQuery
 }
 
 func (a *app) userCodeCmd() *cobra.Command {
-	return &cobra.Command{
+	var link bool
+	cmd := &cobra.Command{
 		Use: "code TENANT USER", Short: "Make a one-time enrolment code and print it, once", Args: words("TENANT", "USER"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.inOffice(cmd.Context(), func(o *office) error {
@@ -98,10 +100,30 @@ func (a *app) userCodeCmd() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return a.print(out, [][]string{{out.Code}})
+				text := out.Code
+				if link {
+					if text, err = o.link(out.Code); err != nil {
+						return err
+					}
+				}
+				return a.print(out, [][]string{{text}})
 			})
 		},
 	}
+	cmd.Flags().BoolVar(&link, "link", false, "print a link that holds the code and this server's address, for a message to the user")
+	return cmd
+}
+
+// link writes an enrolment link; only a running server knows its own address.
+func (o *office) link(code string) (string, error) {
+	if o.base == "" {
+		return "", errors.New("a link names the server's address, which is known while it runs: start it first")
+	}
+	c, err := provision.ParseCredential(code)
+	if err != nil {
+		return "", err
+	}
+	return provision.Link{Server: o.base, Code: c}.Text().Reveal(), nil
 }
 
 func (a *app) userStateCmd(use, short string, to provision.UserState) *cobra.Command {

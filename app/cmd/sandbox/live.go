@@ -21,6 +21,7 @@ const (
 // live tells where to look and lets mail arrive until ctx ends.
 func (w *world) live(ctx context.Context) error {
 	fmt.Printf("\n  The pretend Salesforce:  %s\n", w.page)
+	fmt.Printf("  The company's hawserd:   %s\n", w.server.URL)
 	fmt.Printf("  The mailbox:             %d mails, %d of them marked for Salesforce\n", w.total, w.marked)
 	fmt.Printf("  The agent:               env HOME=%s XDG_RUNTIME_DIR=%s/run %s status\n", w.home, w.home, w.agent)
 	fmt.Printf("\n  A new mail arrives every %v, and its reader marks every second one. Ctrl-C ends it all.\n\n", newMailEvery)

@@ -1,5 +1,6 @@
 // Command sandbox is a whole world on the loopback interface: a pretend Salesforce org, a pretend
-// mail provider, and the real agent between them, in a home folder that is thrown away.
+// mail provider, a company with a real hawserd, and the real agent between them, in a home folder
+// that is thrown away.
 //
 // Without -script it keeps running, lets new mail arrive and says what happens, until Ctrl-C.
 // With -script it waits until everything that is marked has arrived, prints a table and exits 0,
@@ -32,14 +33,15 @@ func run(ctx context.Context, args []string) error {
 	}
 	flags := flag.NewFlagSet("sandbox", flag.ContinueOnError)
 	agent := flags.String("agent", "", "path of the hawser binary")
+	backend := flags.String("hawserd", "", "path of the hawserd binary")
 	script := flags.Bool("script", false, "run unattended and print a summary")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if *agent == "" || flags.NArg() > 0 {
-		return fmt.Errorf("usage: sandbox -agent PATH [-script]")
+	if *agent == "" || *backend == "" || flags.NArg() > 0 {
+		return fmt.Errorf("usage: sandbox -agent PATH -hawserd PATH [-script]")
 	}
-	w, err := open(*agent)
+	w, err := open(*agent, *backend)
 	if err != nil {
 		return err
 	}

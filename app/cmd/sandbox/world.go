@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"hawser/app/control"
+	"hawser/app/server/servertest"
+	"hawser/auth/secret"
 	"hawser/sync/salesforce/salesforcetest"
 	"hawser/sync/sourcetest"
 )
@@ -32,7 +34,10 @@ const (
 type world struct {
 	home    string
 	agent   string // path of the binary
+	backend string // path of hawserd
+	server  *servertest.Server
 	org     *salesforcetest.Org
+	user    string // id of the demo's user in the org
 	web     *http.Server
 	served  sync.WaitGroup
 	site    string   // login base of the org
@@ -49,13 +54,16 @@ type world struct {
 }
 
 // open starts both pretend services and the agent.
-func open(agent string) (*world, error) {
-	path, err := filepath.Abs(agent)
+func open(agent, backend string) (*world, error) {
+	agent, err := filepath.Abs(agent)
 	if err != nil {
 		return nil, err
 	}
-	w := &world{agent: path, started: time.Now(), org: &salesforcetest.Org{External: true, MailKey: true}, mail: &sourcetest.Provider{}}
-	for _, step := range []func() error{w.makeHome, w.openOrg, w.openMail, w.configure, w.startAgent} {
+	if backend, err = filepath.Abs(backend); err != nil {
+		return nil, err
+	}
+	w := &world{agent: agent, backend: backend, started: time.Now(), org: &salesforcetest.Org{External: true, MailKey: true}, mail: &sourcetest.Provider{}}
+	for _, step := range []func() error{w.makeHome, w.openOrg, w.openMail, w.configure, w.openCompany, w.startAgent} {
 		if err := step(); err != nil {
 			w.close()
 			return nil, err
@@ -95,7 +103,10 @@ func (w *world) populate() {
 		}
 		switch p.Type {
 		case "User":
-			w.org.AddUser(salesforcetest.User{Username: p.Email + ".partner", Password: orgPassword, Name: p.Name, Email: p.Email})
+			u := w.org.AddUser(salesforcetest.User{Username: p.Email + ".partner", Password: orgPassword, Name: p.Name, Email: p.Email})
+			if u.Username == orgUser {
+				w.user = u.ID
+			}
 		case "Contact":
 			account := w.org.Insert("Account", map[string]any{"Name": p.Account})
 			w.org.Insert("Contact", map[string]any{"FirstName": first, "LastName": last, "Email": p.Email, "AccountId": account})
@@ -120,7 +131,7 @@ func (w *world) openMail() error {
 	return nil
 }
 
-// configure writes what an administrator would have rolled out.
+// configure writes what belongs to this computer alone: whom to trust on it.
 func (w *world) configure() error {
 	dir := filepath.Join(w.home, ".config", "hawser")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -130,18 +141,50 @@ func (w *world) configure() error {
 	if err := os.WriteFile(ca, w.mail.CA().PEM(), 0o600); err != nil {
 		return err
 	}
-	raw, err := json.MarshalIndent(map[string]any{
-		"salesforce": map[string]any{"site": w.site, "clientId": salesforcetest.DefaultClientID},
-		"mail": map[string]any{
-			"issuer": w.mail.OAuthURL(), "clientId": "hawser-sandbox", "imap": w.mail.IMAPAddr(),
-			"scopes": []string{"openid", "email", "mail", "offline_access"},
-		},
-		"trust": map[string]any{"hosts": w.hosts, "caFile": ca},
-	}, "", "  ")
+	raw, err := json.MarshalIndent(map[string]any{"trust": map[string]any{"caFile": ca}}, "", "  ")
 	if err != nil {
 		return err
 	}
 	return os.WriteFile(filepath.Join(dir, "config.json"), raw, 0o600)
+}
+
+// The demo's company, and its user there.
+const (
+	company     = "nordwind"
+	companyUser = "lena"
+	mailClient  = "hawser-sandbox"
+)
+
+// openCompany starts the company's server and does what its administrator would: the user is
+// enabled, and a signed policy says where people sign in.
+func (w *world) openCompany() (err error) {
+	dir := filepath.Join(w.home, "company")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	w.server, err = servertest.Start(servertest.Config{Binary: w.backend, Dir: dir, CAFile: filepath.Join(w.home, "ca.pem")})
+	if err != nil {
+		return err
+	}
+	for _, command := range [][]string{
+		{"tenant", "add", company, "--site", w.site + "," + w.org.OrgID() + "," + salesforcetest.DefaultClientID,
+			"--mail", w.mail.OAuthURL() + "," + mailClient, "--domain", sourcetest.DemoUser[strings.IndexByte(sourcetest.DemoUser, '@')+1:]},
+		{"user", "import", company, "users.csv"},
+	} {
+		err := w.server.File("users.csv", "id,org,user,mailbox\n"+companyUser+","+w.org.OrgID()+","+w.user+","+sourcetest.DemoUser+"\n")
+		if err == nil {
+			_, err = w.server.Run(command...)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return w.server.SetPolicy(company, servertest.Policy{Version: 1, Settings: map[string]any{
+		"salesforce.site": w.site, "salesforce.clientId": salesforcetest.DefaultClientID,
+		"mail.issuer": w.mail.OAuthURL(), "mail.clientId": mailClient, "mail.imap": w.mail.IMAPAddr(),
+		"mail.scopes": []string{"openid", "email", "mail", "offline_access"},
+		"trust.hosts": w.hosts,
+	}})
 }
 
 // env is the agent's environment: a user of their own, whose browser is this program.
@@ -202,13 +245,20 @@ func (w *world) client(ctx context.Context) (*control.Client, error) {
 	}
 }
 
-// settle signs in on both sides through the browser.
+// settle joins the company by a link, and signs in on both sides through the browser.
 func (w *world) settle(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	c, err := w.client(ctx)
 	if err != nil {
 		return err
+	}
+	link, err := w.server.Run("user", "code", company, companyUser, "--link")
+	if err != nil {
+		return err
+	}
+	if _, err := c.Enrol(ctx, secret.New(link)); err != nil {
+		return fmt.Errorf("join the company: %w", err)
 	}
 	for _, side := range []string{"salesforce", "mail"} {
 		if err := c.SignIn(ctx, side, func(control.SignInStep) {}); err != nil {
@@ -238,6 +288,9 @@ func (w *world) close() {
 			_ = w.proc.Process.Kill()
 			<-w.exited
 		}
+	}
+	if w.server != nil {
+		w.server.Close()
 	}
 	if w.mailUp {
 		_ = w.mail.Close()
