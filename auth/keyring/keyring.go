@@ -120,8 +120,9 @@ func encode(key [KeySize]byte) string {
 
 func decode(value string) (key [KeySize]byte, err error) {
 	text, ok := strings.CutPrefix(value, prefix)
-	raw, err := base64.RawStdEncoding.Strict().DecodeString(text)
-	if !ok || err != nil || len(raw) != KeySize {
+	raw, err := base64.RawStdEncoding.DecodeString(text)
+	// The one spelling alone: the decoder passes over ends of lines.
+	if !ok || err != nil || len(raw) != KeySize || encode([KeySize]byte(raw)) != value {
 		return key, fault.New(fault.KeyLost, "read key", errors.New("the entry is damaged"))
 	}
 	return [KeySize]byte(raw), nil
