@@ -89,7 +89,7 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	g.next.ServeHTTP(out, r)
 	if !v.proven && (out.status == http.StatusUnauthorized || out.status == http.StatusBadRequest) {
-		g.refused.take(v.addr, start)
+		g.refused.owe(v.addr, start)
 		g.metrics.event("refused", strconv.Itoa(out.status))
 	}
 }

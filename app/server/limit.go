@@ -46,6 +46,25 @@ func newLimiter(r rate.Limit, burst, most int) *limiter {
 func (l *limiter) take(name string, now time.Time) (wait time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	b, now := l.bucketLocked(name, now)
+	if b.AllowN(now, 1) {
+		return 0
+	}
+	return time.Duration(float64(time.Second) * (1 - b.TokensAt(now)) / float64(l.rate))
+}
+
+// owe uses one token of name whether or not there is one, for what was done already: of requests at
+// the same time each finds the last token in its place.
+func (l *limiter) owe(name string, now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	b, now := l.bucketLocked(name, now)
+	b.ReserveN(now, 1)
+}
+
+// bucketLocked returns a bucket and the moment to ask it about. Requests at the same time come with
+// moments of their own, and a bucket would fill again for each look back in time.
+func (l *limiter) bucketLocked(name string, now time.Time) (*bucket, time.Time) {
 	b := l.buckets[name]
 	if b == nil {
 		l.sweep(now)
@@ -53,13 +72,10 @@ func (l *limiter) take(name string, now time.Time) (wait time.Duration) {
 		l.buckets[name] = b
 	}
 	if now.Before(b.used) {
-		now = b.used // of requests at the same time; a bucket fills again for each look back in time
+		now = b.used
 	}
 	b.used = now
-	if b.AllowN(now, 1) {
-		return 0
-	}
-	return time.Duration(float64(time.Second) * (1 - b.TokensAt(now)) / float64(l.rate))
+	return b, now
 }
 
 // empty reports whether name has no token left, without using one.
