@@ -166,7 +166,7 @@ func TestF48MovedUnderLoad(t *testing.T) {
 	}
 	l := &load{authority: s.authority, targets: []string{s.listen}}
 	stop := l.run(t, devices)
-	l.wait(t, 60)
+	l.wait(t, 40)
 	p.stop(t)
 	move := exec.Command(os.Args[0], "move", "--to", url)
 	move.Env = append(os.Environ(), asMain+"="+s.state)
@@ -180,18 +180,23 @@ func TestF48MovedUnderLoad(t *testing.T) {
 	other.listen = newSite(t, url).listen
 	two := other.start(t)
 	l.add(other.listen)
-	l.wait(t, 60)
-	for range 4 {
-		pgtest.Exec(t, db.Owner, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '"+pgtest.Role+"'")
-		l.wait(t, 20)
+	l.wait(t, 30)
+	for range 3 {
+		pgtest.Exec(t, db.Owner, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND usename = '"+pgtest.Role+"'")
+		l.wait(t, 15)
 	}
 	stop()
 	t.Logf("%d check-ins, %d were tried again", l.done.Load(), l.failed.Load())
 	for _, d := range devices { // none is lost
-		for _, p := range []*process{one, two} {
-			p.url = "http://" + s.authority
+		status, answer, err := one.try(t, d, "POST /v1/checkin", `{"report":`+report+`}`)
+		for range 100 { // it has called oftener than an agent may
+			if status != http.StatusTooManyRequests {
+				break
+			}
+			time.Sleep(100 * time.Millisecond)
+			status, answer, err = one.try(t, d, "POST /v1/checkin", `{"report":`+report+`}`)
 		}
-		if status, answer, err := one.try(t, d, "POST /v1/checkin", `{"report":`+report+`}`); err != nil || status != 200 {
+		if err != nil || status != http.StatusOK {
 			t.Errorf("%s after the move: %d %s, %v", d.ID, status, answer, err)
 		}
 	}
@@ -200,7 +205,7 @@ func TestF48MovedUnderLoad(t *testing.T) {
 		status := play(t, []string{s.listen, other.listen}[n%2], line)
 		again[status]++
 	}
-	if again[409] != len(l.captured) || len(l.captured) < 150 {
+	if again[409] != len(l.captured) || len(l.captured) < 100 {
 		t.Errorf("%d captured requests, sent again: %v", len(l.captured), again)
 	}
 	one.stop(t)
@@ -284,7 +289,7 @@ func (l *load) run(t *testing.T, devices []provision.Credential) (stop func()) {
 				default:
 					t.Errorf("a check-in is answered %d", status)
 				}
-				time.Sleep(20 * time.Millisecond)
+				time.Sleep(50 * time.Millisecond)
 			}
 		})
 	}
