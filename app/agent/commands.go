@@ -28,9 +28,11 @@ func (a *Agent) Watch(ctx context.Context, changed func(control.Status) error) e
 	return a.board.shown.Watch(ctx, changed)
 }
 
-// CheckNow implements control.Agent: every folder is looked at, every pause of delivery ends.
+// CheckNow implements control.Agent: every folder is looked at, the company is asked, every pause of
+// delivery ends.
 func (a *Agent) CheckNow(context.Context) error {
 	a.poke()
+	a.member.Nudge()
 	a.mu.Lock()
 	d := a.deliverer
 	a.mu.Unlock()

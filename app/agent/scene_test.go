@@ -33,6 +33,8 @@ type scene struct {
 	org     *salesforcetest.Org
 	site    string
 	user    *user
+
+	userSettings map[string]any // of user's config.json
 }
 
 // newScene starts everything but the agent. The org is a site with the Hawser package installed,
@@ -56,13 +58,14 @@ func newScene(t testing.TB, change func(*salesforcetest.Org)) *scene {
 	if err := os.WriteFile(ca, s.dovecot.CA, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s.user = newUser(t, map[string]any{
+	s.userSettings = map[string]any{
 		"salesforce": map[string]any{"site": s.site, "clientId": salesforcetest.DefaultClientID, "dailyCalls": 100_000},
 		"mail": map[string]any{
 			"issuer": login.URL, "clientId": "hawser", "scopes": []string{"openid", "email", "mail", "offline_access"}, "imap": s.proxy.Addr,
 		},
 		"trust": map[string]any{"hosts": []string{strings.TrimPrefix(org.URL, "http://"), strings.Replace(org.URL, "http://127.0.0.1", "localhost", 1)}, "caFile": ca},
-	})
+	}
+	s.user = newUser(t, s.userSettings)
 	return s
 }
 

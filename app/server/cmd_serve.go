@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -39,6 +40,7 @@ func (a *app) serveCmd() *cobra.Command {
 	f.StringVar(&o.listen, "listen", "127.0.0.1:8440", "`address` to serve on")
 	f.StringVar(&o.metrics, "metrics", "127.0.0.1:9440", "`address` for /metrics; empty for none")
 	f.StringVar(&o.authority, "authority", "", "`host` by which clients know this server, with its port unless 443 (default the address)")
+	f.DurationVar(&o.checkIn, "check-in", 45*time.Second, "how often a computer reports, from 5s to 5m; a suspension reaches it within a fifth more")
 	f.StringVar(&o.certFile, "tls-cert", "", "certificate chain, PEM; read again when it changes")
 	f.StringVar(&o.keyFile, "tls-key", "", "private key, PEM")
 	f.StringSliceVar(&proxies, "trusted-proxy", nil, "`network` of proxies whose X-Forwarded-For is believed")
@@ -54,6 +56,8 @@ func (o *serveOptions) check() error {
 	ip := net.ParseIP(host)
 	local := host == "localhost" || ip != nil && ip.IsLoopback()
 	switch {
+	case o.checkIn < 5*time.Second || o.checkIn > 5*time.Minute:
+		return usage("--check-in wants a time from 5s to 5m")
 	case (o.certFile == "") != (o.keyFile == ""):
 		return usage("--tls-cert and --tls-key go together")
 	case !local && o.certFile == "" && len(o.proxies) == 0:

@@ -26,6 +26,7 @@ type serveOptions struct {
 	listen, metrics   string
 	authority         string // "": the address that is listened on
 	certFile, keyFile string
+	checkIn           time.Duration
 	proxies           []netip.Prefix
 }
 
@@ -56,7 +57,7 @@ func newService(db *tenantdb.DB, vault *provision.Vault, log *slog.Logger, o ser
 	s := &service{db: db, log: log, now: time.Now, metrics: newMetrics(time.Now())}
 	s.guard = newGuard(nil, s.metrics, o.proxies, s.now)
 	protocol, err := provision.NewServer(provision.ServerConfig{
-		Store: countedStore{db, s.guard}, Vault: vault, Authority: o.authority, Log: log, Now: s.now,
+		Store: countedStore{db, s.guard}, Vault: vault, Authority: o.authority, Log: log, Now: s.now, Interval: o.checkIn,
 	})
 	if err != nil {
 		return nil, err

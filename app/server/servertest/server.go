@@ -24,7 +24,9 @@ import (
 type Config struct {
 	Binary string // hawserd
 	Dir    string // an existing folder of the server's own; its state and its log
-	CAFile string // PEM of the certificates that it trusts, "" for the system's
+	// CheckIn is how often computers report; 0 is the program's default.
+	CheckIn time.Duration
+	CAFile  string // PEM of the certificates that it trusts, "" for the system's
 }
 
 // Server is a running hawserd with an empty database in its folder.
@@ -56,7 +58,11 @@ func Start(cfg Config) (*Server, error) {
 
 // Up starts the program anew, on the same port and database.
 func (s *Server) Up() error {
-	s.proc = s.command("serve", "--listen", "127.0.0.1:"+s.port, "--metrics", "")
+	args := []string{"serve", "--listen", "127.0.0.1:" + s.port, "--metrics", ""}
+	if s.cfg.CheckIn != 0 {
+		args = append(args, "--check-in", s.cfg.CheckIn.String())
+	}
+	s.proc = s.command(args...)
 	s.proc.Stdout, s.proc.Stderr = s.log, s.log
 	s.proc.SysProcAttr = ownGroup()
 	if err := s.proc.Start(); err != nil {
