@@ -19,6 +19,7 @@ import (
 	"hawser/app/cli"
 	"hawser/app/control"
 	"hawser/app/control/controltest"
+	"hawser/app/text"
 	"hawser/auth/oauth/oauthtest"
 	"hawser/sync/fault"
 	"hawser/sync/salesforce/salesforcetest"
@@ -248,28 +249,58 @@ func TestPretendedTranscripts(t *testing.T) {
 	for _, at := range pretended {
 		t.Run(at.name, func(t *testing.T) {
 			t.Parallel()
-			dir := shortDir(t)
-			fake := &controltest.Agent{Steps: at.steps, Faults: map[string]controltest.Fault{"signin": {Code: at.fault}}}
-			fake.Set(control.Status{State: control.NeedsSignIn, Which: "salesforce"})
-			l, err := control.Listen(dir)
-			if err != nil {
-				t.Fatal(err)
-			}
-			ctx, stop := context.WithCancel(t.Context())
-			served := make(chan error, 1)
-			go func() { served <- l.Serve(ctx, fake, slog.New(slog.DiscardHandler)) }()
 			var log bytes.Buffer
 			fmt.Fprintf(&log, "%s\n\n", at.says)
-			for _, args := range [][]string{{"signin", "salesforce"}} {
-				var out bytes.Buffer
-				code := cli.Main(t.Context(), cli.Env{Args: args, Stdin: strings.NewReader(""), Stdout: &out, Stderr: &out, ControlDir: dir, Lang: "en"})
-				writeCommand(&log, out.String(), code, args)
-			}
-			stop()
-			if err := <-served; err != nil {
-				t.Error(err)
-			}
+			pretends(t, &log, "en", &controltest.Agent{Steps: at.steps, Faults: map[string]controltest.Fault{"signin": {Code: at.fault}}})
 			holds(t, at.name, at.title, log.String())
+		})
+	}
+}
+
+// pretends signs in at a stand-in agent and adds what a person reads.
+func pretends(t *testing.T, log *bytes.Buffer, lang string, fake *controltest.Agent) {
+	t.Helper()
+	dir := shortDir(t)
+	fake.Apps = map[string]control.App{"salesforce": {Side: "salesforce", Site: "https://acme.my.site.com/partners", ClientID: "3MVG9...",
+		Scopes: []string{"api", "refresh_token", "id", "openid"}, Callbacks: []string{"http://localhost:17171/callback"}}}
+	fake.Set(control.Status{State: control.NeedsSignIn, Which: "salesforce"})
+	l, err := control.Listen(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() { served <- l.Serve(ctx, fake, slog.New(slog.DiscardHandler)) }()
+	args := []string{"signin", "salesforce"}
+	var out bytes.Buffer
+	code := cli.Main(t.Context(), cli.Env{Args: args, Stdin: strings.NewReader(""), Stdout: &out, Stderr: &out, ControlDir: dir, Lang: lang})
+	writeCommand(log, out.String(), code, args)
+	stop()
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+}
+
+// refusals are all the ways in which a sign-in ends badly, for one page in each language.
+var refusals = []fault.Code{
+	fault.ConsentRefused, fault.ConsentByAdmin, fault.AppBlocked, fault.AppUnknown, fault.RedirectMismatch, fault.ScopeMissing,
+	fault.CodeExpired, fault.SignInTimeout, fault.SignInCancelled, fault.SignInOutdated, fault.SignInRefused, fault.UserInactive,
+	fault.LoginRestricted, fault.TooManyRequests, fault.WrongAccount, fault.SiteRefused, fault.NotSetUp, fault.PortsBusy, fault.Offline,
+	fault.Stalled, fault.NotTheServer, fault.ServerError, fault.CertificateWrong,
+}
+
+// TestRefusalsReadWell holds a page of all refusals in each language.
+func TestRefusalsReadWell(t *testing.T) {
+	t.Parallel()
+	for _, lang := range text.Languages() {
+		t.Run(lang, func(t *testing.T) {
+			t.Parallel()
+			var log bytes.Buffer
+			for _, code := range refusals {
+				pretends(t, &log, lang, &controltest.Agent{Faults: map[string]controltest.Fault{"signin": {Code: code}},
+					Steps: []control.SignInStep{{Step: "discovering"}}})
+			}
+			holds(t, "refusals-"+lang, "Every refusal of a sign-in, in the language “"+lang+"”", log.String())
 		})
 	}
 }
@@ -287,6 +318,9 @@ func TestEveryTranscriptIsPlayed(t *testing.T) {
 	}
 	for _, at := range pretended {
 		known[at.name] = true
+	}
+	for _, lang := range text.Languages() {
+		known["refusals-"+lang] = true
 	}
 	for _, f := range files {
 		if name := strings.TrimSuffix(filepath.Base(f), ".golden"); !known[name] {

@@ -99,6 +99,9 @@ type faultBody struct {
 
 func (a *app) printFault(f *fault.Error, exit int) {
 	title, body, fix := a.loc.Fault(f.Code)
+	if a.again != "" {
+		fix += "\n" + a.again
+	}
 	if a.json {
 		_ = writeJSON(a.env.Stderr, faultJSON{faultBody{f.Code, title, body, fix, f.Detail, exit, a.request}}) // nobody is left to tell
 		return

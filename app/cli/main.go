@@ -69,6 +69,7 @@ type app struct {
 	lines   *bufio.Reader // of Stdin, once something was asked
 	request *control.App  // what an administrator has to know about the fault that ends the command
 	names   string        // which accounts that fault is about
+	again   string        // what has to be done once more when that fault is over
 }
 
 func (a *app) root() *cobra.Command {

@@ -58,6 +58,9 @@ func (a *app) explainSignIn(ctx context.Context, agent *control.Client, side str
 			a.request = &it
 		}
 	}
+	if f.Code.Class() == fault.Retry { // which all else tries again by itself
+		a.again = a.loc.T("signin.again", map[string]any{"Side": side})
+	}
 	if f.Code == fault.WrongAccount {
 		if s, err := agent.Fetch(ctx); err == nil && s.State == control.WrongAccount {
 			a.names = control.Headline(a.loc, s, a.now())
