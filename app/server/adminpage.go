@@ -1,9 +1,11 @@
 package server
 
 import (
+	"context"
 	"net"
 	"net/http"
 	"strings"
+	"time"
 
 	"hawser/app/server/admin"
 	"hawser/auth/provision"
@@ -16,18 +18,22 @@ const (
 	adminRate, adminBurst       = 5, 100
 )
 
-// pageGuard stands before the admin page as guard does before the protocol, and shares its room for
-// requests in work.
+// maxPages bounds the page's requests in work. It has a room of its own: a sign-in waits for
+// Salesforce, and computers that check in do not wait with it.
+const maxPages = 32
+
+// pageGuard stands before the admin page as guard does before the protocol.
 type pageGuard struct {
 	page      *admin.Page
 	guard     *guard
+	inWork    chan struct{}
 	strangers *limiter // by address
 	admins    *limiter // by tenant and user
 }
 
 func newPageGuard(store provision.Store, vault *provision.Vault, g *guard, cfg admin.Config) (*pageGuard, error) {
 	p := &pageGuard{
-		guard: g, strangers: newLimiter(strangerRate, strangerBurst, maxTracked), admins: newLimiter(adminRate, adminBurst, maxTracked),
+		guard: g, inWork: make(chan struct{}, maxPages), strangers: newLimiter(strangerRate, strangerBurst, maxTracked), admins: newLimiter(adminRate, adminBurst, maxTracked),
 	}
 	cfg.Store, cfg.Vault, cfg.Now, cfg.Allow = store, vault, g.now, p.allow
 	var err error
@@ -55,14 +61,26 @@ func (p *pageGuard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, route, _ := strings.Cut(r.Pattern, " ") // the page's own words: its routes set it
 		p.guard.metrics.request(route, out.status, p.guard.now().Sub(start))
 	}()
-	if !p.guard.enter(r.Context()) {
+	if !p.enter(r.Context()) {
 		p.guard.metrics.event("sent_away", "load")
 		out.Header().Set("Retry-After", "30")
 		answer(out, http.StatusServiceUnavailable, "This server is busy. Nothing has changed. Wait half a minute, then load the page again.")
 		return
 	}
-	defer func() { <-p.guard.inWork }()
+	defer func() { <-p.inWork }()
 	p.page.ServeHTTP(out, r)
+}
+
+func (p *pageGuard) enter(ctx context.Context) bool {
+	wait := time.NewTimer(maxWait)
+	defer wait.Stop()
+	select {
+	case p.inWork <- struct{}{}:
+		return true
+	case <-wait.C:
+	case <-ctx.Done():
+	}
+	return false
 }
 
 // base is where browsers find the server: by TLS, which it or a proxy does, except on this machine.

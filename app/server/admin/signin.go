@@ -19,8 +19,12 @@ import (
 // flowLife is how long a sign-in may take at Salesforce.
 const flowLife = 10 * time.Minute
 
-// maxTokens bounds a token endpoint's answer, in bytes.
-const maxTokens = 64 << 10
+// How long this server waits for Salesforce: for a whole step of a sign-in, and for taking back the
+// token, which the admin does not wait for longer.
+const (
+	siteWait   = 20 * time.Second
+	revokeWait = 3 * time.Second
+)
 
 // flow is a sign-in under way, in a sealed cookie of the browser that began it.
 type flow struct {
@@ -144,7 +148,9 @@ func (p *Page) finish(r *http.Request, f flow, begun bool) (view, error) {
 
 // prove turns the code into an account, and an account that is an admin's into a session.
 func (p *Page) prove(r *http.Request, f flow, site provision.Site) (view, error) {
-	ctx := context.WithValue(r.Context(), oauth2.HTTPClient, p.bounded())
+	ctx, cancel := context.WithTimeout(r.Context(), siteWait)
+	defer cancel()
+	ctx = context.WithValue(ctx, oauth2.HTTPClient, p.bounded())
 	tokens, err := f.oauth(p).Exchange(ctx, r.URL.Query().Get("code"), oauth2.VerifierOption(f.Verifier))
 	if err != nil {
 		// The error repeats what the site answered.
@@ -192,6 +198,8 @@ func (p *Page) giveBack(ctx context.Context, f flow, tokens *oauth2.Token) {
 	if f.Places.Revoke == "" {
 		return
 	}
+	ctx, cancel := context.WithTimeout(ctx, revokeWait)
+	defer cancel()
 	form := url.Values{"token": {tokens.AccessToken}, "client_id": {f.Client}}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, f.Places.Revoke, strings.NewReader(form.Encode()))
 	if err != nil {

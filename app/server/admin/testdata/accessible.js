@@ -79,6 +79,10 @@
     if (shown(e) && e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflowX === 'hidden' && !e.closest('caption, thead')) say('cut off', e);
   }
 
+  for (const e of all('td, th, dd, .tiles div')) {
+    if (shown(e) && e.scrollWidth > e.clientWidth + 1 && !e.closest('thead')) say('spills over its neighbour', e);
+  }
+
   // Contrast of every text with what is behind it.
   const context = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
   const known = {};
