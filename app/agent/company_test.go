@@ -106,7 +106,9 @@ func (c *company) policy(p servertest.Policy) {
 	}
 }
 
-func (c *company) issuerURL() string { return c.userSettings["mail"].(map[string]any)["issuer"].(string) }
+func (c *company) issuerURL() string {
+	return c.userSettings["mail"].(map[string]any)["issuer"].(string)
+}
 
 // settings is what the scene's own configuration says, as a policy says it.
 func (c *company) settings() map[string]any {

@@ -25,7 +25,7 @@ var (
 // to act. Every time is spread by a fifth both ways.
 const (
 	first    = 5 * time.Second
-	mostUser = 45 * time.Second // the company is enabling a person who watches
+	mostUser = 45 * time.Second // a person watches
 	most     = 5 * time.Minute
 )
 
@@ -67,15 +67,16 @@ func until(now time.Time, wait time.Duration) time.Time {
 
 // pause returns how long a fault keeps a step from being tried again.
 func (m *Member) pause(f *fault.Error, tries int) time.Duration {
-	limit := most
 	switch f.Code {
 	case fault.EnrolSpent, fault.EnrolRefused, fault.IdentityStale, fault.OtherAccount, fault.OtherMailbox:
 		return never
-	case fault.NotProvisioned:
-		limit = mostUser
 	}
 	if f.Code.Class() != fault.Retry {
-		return provision.NextCheckIn(limit)
+		return provision.NextCheckIn(most)
+	}
+	limit := most
+	if !m.registered() {
+		limit = mostUser
 	}
 	return max(f.After, provision.NextCheckIn(min(first<<min(tries, 10), limit)))
 }
