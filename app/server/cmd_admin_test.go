@@ -20,7 +20,11 @@ func TestAdminLinkNamesTheServer(t *testing.T) {
 		ended <- Main(ctx, Env{Args: []string{"serve", "--listen", "127.0.0.1:0", "--metrics", ""}, Stdout: io.Discard, Stderr: io.Discard, State: state})
 	}()
 	for _, err := os.Stat(socketPath(state)); err != nil; _, err = os.Stat(socketPath(state)) {
-		time.Sleep(10 * time.Millisecond)
+		select {
+		case code := <-ended:
+			t.Fatalf("the server does not start: %d", code)
+		case <-time.After(10 * time.Millisecond):
+		}
 	}
 	var out bytes.Buffer
 	for _, args := range [][]string{
