@@ -58,7 +58,7 @@ func killRegistrations(t *testing.T, s site, c colony, tr *trap) {
 		return err
 	})
 	total := dryRun(t, s, c, tr, people[mostSteps-1])
-	stride := max(1, total/3)
+	stride := max(1, total/2)
 	if *everyStep {
 		stride = 1
 	}
@@ -88,7 +88,7 @@ func killRegistrations(t *testing.T, s site, c colony, tr *trap) {
 		killed++
 	}
 	t.Logf("killed at %d of %d steps", killed, total)
-	if killed < 3 {
+	if killed < 2 {
 		t.Errorf("killed at %d steps of %d", killed, total)
 	}
 	oneOfEach(t, s, c, devices)

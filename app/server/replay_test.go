@@ -19,7 +19,7 @@ import (
 	"hawser/store/tenantdb/pgtest"
 )
 
-var replays = flag.Int("replays", 5000, "how often captured requests are sent again in all")
+var replays = flag.Int("replays", 3000, "how often captured requests are sent again in all")
 
 // TestB29ReplayedEverywhere captures requests of every kind that changes something. Each is sent 200 times at once,
 // which works once; then all are sent again and again: to the same server, to a second one, after a restart, and to
@@ -30,7 +30,7 @@ func TestB29ReplayedEverywhere(t *testing.T) {
 	file, pg := sqliteFile(t), postgresURL(t, pgtest.New(t))
 	r := startOn(t, file)
 	authority := strings.TrimPrefix(r.url, "http://")
-	captured := capture(t, r, min(max(*replays/10_000, 6), 100))
+	captured := capture(t, r, min(max(*replays/10_000, 2), 100))
 	still := time.Now()
 	on := func(db *tenantdb.DB) http.Handler {
 		s, err := provision.NewServer(provision.ServerConfig{
