@@ -18,6 +18,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -540,6 +541,7 @@ func TestFeatureA08SecondAttempt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	listensHere(t, back.Port())
 	for _, ip := range outside(t) {
 		if c, err := net.DialTimeout("tcp", net.JoinHostPort(ip, back.Port()), time.Second); err == nil {
 			_ = c.Close()
@@ -569,6 +571,36 @@ func TestFeatureA08SecondAttempt(t *testing.T) {
 	}
 	if err := <-second; err != nil {
 		t.Errorf("the second attempt: %v", err)
+	}
+}
+
+// listensHere looks into the kernel's list of sockets: the port is open on loopback addresses alone.
+func listensHere(t *testing.T, port string) {
+	t.Helper()
+	n, err := strconv.Atoi(port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	here := map[string]bool{"0100007F": true, "00000000000000000000000001000000": true}
+	found := 0
+	for _, list := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
+		raw, err := os.ReadFile(list)
+		if errors.Is(err, fs.ErrNotExist) { // not Linux, or no IPv6
+			continue
+		}
+		for line := range strings.Lines(string(raw)) {
+			f := strings.Fields(line)
+			if len(f) < 4 || f[3] != "0A" || !strings.HasSuffix(f[1], fmt.Sprintf(":%04X", n)) {
+				continue
+			}
+			found++
+			if address, _, _ := strings.Cut(f[1], ":"); !here[address] {
+				t.Errorf("%s: listens at %s", list, f[1])
+			}
+		}
+	}
+	if _, err := os.Stat("/proc/net/tcp"); err == nil && found == 0 {
+		t.Error("the listener is in no list")
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 
 func (a *app) signOutCmd() *cobra.Command {
 	var discard, keep bool
+	var file string
 	cmd := &cobra.Command{
 		Use:   "signout [salesforce|mail]",
 		Short: a.t("cmd.signout"),
@@ -36,6 +37,8 @@ func (a *app) signOutCmd() *cobra.Command {
 				return a.usage("usage.discard", nil)
 			case discard && keep:
 				return a.usage("usage.flag-value", map[string]any{"Name": "--keep-queue", "Value": "--discard-queue"})
+			case file != "" && side == "mail": // what waits goes on
+				return a.usage("usage.discard", nil)
 			}
 			agent, err := a.agent(cmd.Context())
 			if err != nil {
@@ -43,6 +46,16 @@ func (a *app) signOutCmd() *cobra.Command {
 			}
 			if !discard && !keep && !a.json && side != "mail" {
 				if discard, err = a.askQueue(cmd.Context(), agent); err != nil {
+					return err
+				}
+				if discard && file == "" {
+					if file, err = a.answer(a.t("unbind.ask-file")); err != nil {
+						return err
+					}
+				}
+			}
+			if file != "" {
+				if err := a.export(cmd.Context(), agent, file, ""); err != nil {
 					return err
 				}
 			}
@@ -55,6 +68,7 @@ func (a *app) signOutCmd() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&discard, "discard-queue", false, a.t("flag.discard-queue"))
 	cmd.Flags().BoolVar(&keep, "keep-queue", false, a.t("flag.keep-queue"))
+	cmd.Flags().StringVar(&file, "export", "", a.t("flag.export"))
 	return cmd
 }
 
@@ -148,7 +162,7 @@ func (a *app) unbindCmd() *cobra.Command {
 				}
 			}
 			if file != "" {
-				if err := a.export(cmd.Context(), agent, file); err != nil {
+				if err := a.export(cmd.Context(), agent, file, "", "held"); err != nil {
 					return err
 				}
 			}
@@ -197,10 +211,10 @@ func (a *app) unbind(ctx context.Context, agent *control.Client, yes bool) error
 	return a.done(line, r)
 }
 
-// export writes the list of all that is not yet in Salesforce.
-func (a *app) export(ctx context.Context, agent *control.Client, path string) error {
+// export writes the list of the mails in some states, of which "" is all that waits.
+func (a *app) export(ctx context.Context, agent *control.Client, path string, states ...string) error {
 	var items []control.QueueItem
-	for _, state := range []string{"", "held"} {
+	for _, state := range states {
 		got, err := agent.Queue(ctx, state, math.MaxInt32)
 		if err != nil {
 			return err
