@@ -33,6 +33,9 @@ func (t *Tokens) announce(ctx context.Context) *flock.Flock {
 
 // awaited reports whether another process waits for this one.
 func (t *Tokens) awaited() bool {
+	if _, err := os.Stat(t.waitingPath()); err != nil { // nobody ever waited
+		return false
+	}
 	f := flock.New(t.waitingPath(), flock.SetPermissions(lockFileMode))
 	alone, err := f.TryLock()
 	return errors.Join(err, f.Close()) == nil && !alone

@@ -161,6 +161,20 @@ func (a *attempt) verifyIDToken(ctx context.Context, g *Grant) (map[string]json.
 	return claims, nil
 }
 
+// ownIssuer reports whether an issuer in a callback is the provider. Microsoft may name the user's
+// directory there; the id_token will say which one it is.
+func (a *attempt) ownIssuer(iss string) bool {
+	if a.Provider.Kind != Microsoft {
+		return iss == a.Provider.Issuer
+	}
+	u, err := url.Parse(iss)
+	if err != nil {
+		return false
+	}
+	tid, _, _ := strings.Cut(strings.TrimPrefix(u.Path, "/"), "/")
+	return a.microsoftIssuer(iss, tid)
+}
+
 // microsoftIssuer compares an id_token's issuer with the provider's, where the tenant id may
 // stand in place of {tenantid}, common, organizations or consumers.
 func (a *attempt) microsoftIssuer(iss, tid string) bool {

@@ -251,7 +251,7 @@ func (a *attempt) wantsIDToken() bool { return slices.Contains(a.Provider.Scopes
 func (a *attempt) readCallback(q url.Values) (secret.String, error) {
 	const op = "read callback"
 	iss := q["iss"]
-	if len(iss) > 1 || len(iss) == 1 && iss[0] != a.Provider.Issuer || len(iss) == 0 && a.Provider.PromisesIss {
+	if len(iss) > 1 || len(iss) == 1 && !a.ownIssuer(iss[0]) || len(iss) == 0 && a.Provider.PromisesIss {
 		// RFC 9207 section 2.4: another server may have sent the browser here.
 		return secret.String{}, fault.New(fault.SignInRefused, op, errors.New("callback is not from the issuer"))
 	}

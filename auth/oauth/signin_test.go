@@ -230,6 +230,20 @@ func TestA03Issuer(t *testing.T) {
 	if _, err := a.readCallback(url.Values{"code": {"x"}, "iss": {"https://a.example"}}); err != nil {
 		t.Error(err)
 	}
+	for tenant, own := range map[string]map[string]bool{
+		"organizations": {"organizations/v2.0": true, "7c1b3f0e-3f0b-4f0c-9a57-0d5b6c2a9e11/v2.0": true, "7c1b3f0e-3f0b-4f0c-9a57-0d5b6c2a9e11/v1.0": false, "": false},
+		"contoso":       {"contoso/v2.0": true, "7c1b3f0e-3f0b-4f0c-9a57-0d5b6c2a9e11/v2.0": false},
+	} {
+		m := attempt{Request: Request{Provider: NewMicrosoft("x", tenant)}}
+		for path, want := range own {
+			if got := m.ownIssuer("https://login.microsoftonline.com/" + path); got != want {
+				t.Errorf("%s from Microsoft's %s: %t", path, tenant, got)
+			}
+		}
+		if m.ownIssuer("https://evil.example/organizations/v2.0") {
+			t.Error("another host is Microsoft")
+		}
+	}
 }
 
 // TestA04MixUp: the code of one issuer, delivered to the callback of the other, goes nowhere.
