@@ -18,14 +18,15 @@ import (
 	"hawser/app/config"
 	"hawser/assets"
 	"hawser/auth/oauth"
+	"hawser/auth/provision"
 	"hawser/auth/secret"
 )
 
 // wanted are the pages there have to be.
-var wanted = []string{"configuration", "google-admin", "hawserd", "marking-mail", "microsoft-admin", "other-imap", "privacy", "salesforce-admin", "signing-in", "status"}
+var wanted = []string{"configuration", "google-admin", "hawserd", "joining", "marking-mail", "microsoft-admin", "other-imap", "privacy", "salesforce-admin", "signing-in", "status"}
 
 // forEverybody are the pages for people who know nothing of programs.
-var forEverybody = []string{"marking-mail", "privacy", "signing-in", "status"}
+var forEverybody = []string{"joining", "marking-mail", "privacy", "signing-in", "status"}
 
 // elsewhere is what pages name that is not ours: other programs' commands, servers and settings.
 var elsewhere = []string{
@@ -183,6 +184,9 @@ func settings() []string {
 	top := reflect.TypeFor[config.Config]()
 	for i := range top.NumField() {
 		f := top.Field(i)
+		if !f.IsExported() {
+			continue
+		}
 		for j := range f.Type.NumField() {
 			key, _, _ := strings.Cut(f.Type.Field(j).Tag.Get("json"), ",")
 			keys = append(keys, f.Tag.Get("json")+"."+key)
@@ -250,6 +254,10 @@ func TestHelpPagesShowSettingsThatLoad(t *testing.T) {
 				continue
 			}
 			examples++
+			if name == "hawserd" {
+				checkPolicy(t, []byte(f[2]))
+				continue
+			}
 			path := filepath.Join(t.TempDir(), "config.json")
 			if err := os.WriteFile(path, []byte(f[2]), 0o600); err != nil {
 				t.Fatal(err)
@@ -266,6 +274,21 @@ func TestHelpPagesShowSettingsThatLoad(t *testing.T) {
 	}
 	if examples < 4 {
 		t.Errorf("only %d examples", examples)
+	}
+}
+
+// checkPolicy holds an example of a policy to what agents follow.
+func checkPolicy(t *testing.T, text []byte) {
+	t.Helper()
+	var doc provision.PolicyDocument
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&doc); err != nil {
+		t.Errorf("policy: %v", err)
+	}
+	c, ignored := config.Config{}.Under(config.Policy{Settings: doc.Settings, Locked: doc.Locked})
+	if len(ignored) > 0 || c.Lacks() != "" {
+		t.Errorf("policy: %v is ignored, %q is missing", ignored, c.Lacks())
 	}
 }
 
