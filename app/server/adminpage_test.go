@@ -172,7 +172,7 @@ func TestBase(t *testing.T) {
 		}
 	}
 	r := startOn(t, sqliteFile(t))
-	if status, _, h := send1(t, get(t, r.url+"/admin/")); status != http.StatusUnauthorized || h.Get("Strict-Transport-Security") != "" {
+	if status, _, h := send1(t, get(t, r.url+"/admin/")); status != http.StatusForbidden || h.Get("Strict-Transport-Security") != "" {
 		t.Errorf("without TLS: %d %v", status, fmt.Sprint(h))
 	}
 }

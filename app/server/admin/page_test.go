@@ -236,7 +236,7 @@ func TestB05AdminSeesNoNeighbour(t *testing.T) {
 		}
 		// An admin of acme is a stranger at bolt, which writes that down for itself.
 		status, page := w.browser().signIn(w.bolt, "boss@acme.example")
-		if status != 401 || !strings.Contains(page, "You are not an admin of this page") {
+		if status != 403 || !strings.Contains(page, "You are not an admin of this page") {
 			t.Errorf("at the neighbour's: %d %s", status, text(page))
 		}
 		events, err := w.store.Events(t.Context(), w.bolt, 0, 1)
@@ -257,18 +257,18 @@ func TestStrangerRefused(t *testing.T) {
 	everywhere(t, func(t *testing.T, w *world) {
 		b := w.browser()
 		status, page := b.signIn(w.acme, "zed@acme.example")
-		if status != 401 || !strings.Contains(page, "You are not an admin of this page") || strings.Contains(page, "p-ann") {
+		if status != 403 || !strings.Contains(page, "You are not an admin of this page") || strings.Contains(page, "p-ann") {
 			t.Errorf("a stranger: %d %s", status, text(page))
 		}
 		if got := w.events(1); !strings.HasPrefix(got, "stranger:005") || !strings.Contains(got, "admin.refuse") {
 			t.Errorf("the log says %q", got)
 		}
 		for _, path := range []string{"/admin/", "/admin/users", "/admin/users/p-ann", "/admin/keys", "/admin/audit"} {
-			if page := b.get(401, path); !strings.Contains(page, "Please sign in") || strings.Contains(page, "acme") {
+			if page := b.get(403, path); !strings.Contains(page, "Please sign in") || strings.Contains(page, "acme") {
 				t.Errorf("%s to a stranger: %s", path, text(page))
 			}
 		}
-		if status, _, _ := b.do(http.MethodPost, "/admin/users/p-ann/suspend", nil, nil); status != 401 || w.state("p-ann") != provision.Active {
+		if status, _, _ := b.do(http.MethodPost, "/admin/users/p-ann/suspend", nil, nil); status != 403 || w.state("p-ann") != provision.Active {
 			t.Errorf("a stranger suspends: %d", status)
 		}
 	})
@@ -281,10 +281,10 @@ func TestRemovedAdminIsOut(t *testing.T) {
 		b := w.signedIn("boss@acme.example")
 		values := form(b.get(200, "/admin/users/p-ann/suspend"))
 		w.ok(w.store.DeleteAdmin(t.Context(), w.acme, w.account(w.boss), w.event("admin.delete", w.boss.ID)))
-		if status, page, _ := b.do(http.MethodPost, "/admin/users/p-ann/suspend", values, nil); status != 401 || w.state("p-ann") != provision.Active {
+		if status, page, _ := b.do(http.MethodPost, "/admin/users/p-ann/suspend", values, nil); status != 403 || w.state("p-ann") != provision.Active {
 			t.Errorf("a removed admin suspends: %d %s", status, text(page))
 		}
-		if page := b.get(401, "/admin/users"); !strings.Contains(page, "no longer an admin") || strings.Contains(page, "p-ann") {
+		if page := b.get(403, "/admin/users"); !strings.Contains(page, "no longer an admin") || strings.Contains(page, "p-ann") {
 			t.Errorf("a removed admin sees %s", text(page))
 		}
 		w.admin(w.boss, "")
@@ -300,7 +300,7 @@ func TestRemovedAdminIsOut(t *testing.T) {
 			after.Sites = append([]provision.Site{}, before.Sites...)
 			change(&after)
 			w.ok(w.store.SetTenant(t.Context(), w.acme, after, w.event("tenant.set", before.ID)))
-			b.get(401, "/admin/users")
+			b.get(403, "/admin/users")
 			w.browser().get(404, admin.SignInPath(w.acme.String()))
 			w.ok(w.store.SetTenant(t.Context(), w.acme, before, w.event("tenant.set", before.ID)))
 			b.get(200, "/admin/users")
@@ -325,11 +325,11 @@ func TestSessionsEnd(t *testing.T) {
 		if got := w.events(1); got != "admin:"+w.boss.ID+" admin.signout "+w.boss.ID {
 			t.Errorf("the log says %q", got)
 		}
-		b.get(401, "/admin/users")
-		second.get(401, "/admin/users")
+		b.get(403, "/admin/users")
+		second.get(403, "/admin/users")
 		other.get(200, "/admin/users")
 		jar.SetCookies(address, kept)
-		b.get(401, "/admin/users")
+		b.get(403, "/admin/users")
 
 		// Half an hour of silence; eight hours in all.
 		other.get(200, "/admin/users")
@@ -338,7 +338,7 @@ func TestSessionsEnd(t *testing.T) {
 		w.pass(29 * time.Minute)
 		other.get(200, "/admin/users")
 		w.pass(31 * time.Minute)
-		if page := other.get(401, "/admin/users"); !strings.Contains(page, "Your session has ended") || !strings.Contains(page, admin.SignInPath(w.acme.String())) {
+		if page := other.get(403, "/admin/users"); !strings.Contains(page, "Your session has ended") || !strings.Contains(page, admin.SignInPath(w.acme.String())) {
 			t.Errorf("after silence: %s", text(page))
 		}
 		w.mu.Lock()
@@ -350,7 +350,7 @@ func TestSessionsEnd(t *testing.T) {
 			other.get(200, "/admin/users")
 		}
 		w.pass(25 * time.Minute)
-		other.get(401, "/admin/users")
+		other.get(403, "/admin/users")
 	})
 }
 
@@ -441,13 +441,13 @@ func TestForgedSignIns(t *testing.T) {
 	} {
 		b := w.browser()
 		real := begin(b).Query().Get("state")
-		page := b.get(401, "/admin/callback?"+strings.ReplaceAll(query, state, real))
+		page := b.get(403, "/admin/callback?"+strings.ReplaceAll(query, state, real))
 		if !strings.Contains(page, want) {
 			t.Errorf("%s: %s", query, text(page))
 		}
-		b.get(401, "/admin/users")
+		b.get(403, "/admin/users")
 		// The sign-in is used up.
-		if page = b.get(401, "/admin/callback?code=x&state="+real); !strings.Contains(page, "This sign-in has ended") {
+		if page = b.get(403, "/admin/callback?code=x&state="+real); !strings.Contains(page, "This sign-in has ended") {
 			t.Errorf("%s, again: %s", query, text(page))
 		}
 	}
@@ -455,19 +455,19 @@ func TestForgedSignIns(t *testing.T) {
 	thief, victim := w.browser(), w.browser()
 	answer := begin(thief)
 	back := w.approve(thief, answer.String(), "pat@acme.example")
-	if page := victim.get(401, "/admin/callback?"+back.RawQuery); !strings.Contains(page, "This sign-in has ended") {
+	if page := victim.get(403, "/admin/callback?"+back.RawQuery); !strings.Contains(page, "This sign-in has ended") {
 		t.Errorf("an answer in another browser: %s", text(page))
 	}
 	stolen := back.Query()
 	stolen.Set("state", begin(victim).Query().Get("state"))
-	if page := victim.get(401, "/admin/callback?"+stolen.Encode()); !strings.Contains(page, "could not be confirmed") {
+	if page := victim.get(403, "/admin/callback?"+stolen.Encode()); !strings.Contains(page, "could not be confirmed") {
 		t.Errorf("a code in another browser: %s", text(page))
 	}
 	// Too slow.
 	late := w.browser()
 	answer = begin(late)
 	w.pass(11 * time.Minute)
-	if page := late.get(401, "/admin/callback?code=x&state="+answer.Query().Get("state")); !strings.Contains(page, "This sign-in has ended") {
+	if page := late.get(403, "/admin/callback?code=x&state="+answer.Query().Get("state")); !strings.Contains(page, "This sign-in has ended") {
 		t.Errorf("after eleven minutes: %s", text(page))
 	}
 	if strings.Contains(w.log.String(), "made-up") || strings.Contains(w.log.String(), "error_description") {

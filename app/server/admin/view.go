@@ -65,7 +65,7 @@ func outside(tenant, key string) view {
 	if tenant != "" {
 		link = SignInPath(tenant)
 	}
-	return view{status: http.StatusUnauthorized, name: "outside", heading: m.Title, data: link, message: &m}
+	return view{status: http.StatusForbidden, name: "outside", heading: m.Title, data: link, message: &m}
 }
 
 // told redirects to a page that says first what was done.
