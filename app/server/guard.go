@@ -188,7 +188,7 @@ func routeOf(r *http.Request) string {
 	}
 	switch name := "/" + strings.Join(parts, "/"); name {
 	case "/v1/users", "/v1/users/{id}", "/v1/users/{id}/suspend", "/v1/users/{id}/resume", "/v1/users/{id}/deprovision",
-		"/v1/users/{id}/code", "/v1/counts", "/v1/policy", "/v1/register", "/v1/checkin", "/v1/wiped", "/v1/leave", "/v1/openapi.json":
+		"/v1/users/{id}/code", "/v1/counts", "/v1/policy", "/v1/register", "/v1/setup", "/v1/checkin", "/v1/wiped", "/v1/leave", "/v1/openapi.json":
 		return name
 	}
 	return "other"

@@ -38,6 +38,7 @@ var operations = map[string]operation{
 	"PUT /v1/policy":                  {"putPolicy", "Hand in a policy, signed with a private key that the tenant keeps.", PolicyEnvelope{}, struct{}{}, 200, []int{400, 404, 409, 422}},
 	"GET /v1/policy":                  {"getPolicy", "The signed policy that is meant for this computer.", nil, PolicyEnvelope{}, 200, []int{404}},
 	"POST /v1/register":               {"register", "Register a computer whose user proves the Salesforce account and the mailbox. The same registration and secret again give the same device.", RegisterIn{}, RegisterOut{}, 200, []int{400, 403, 409, 410, 503}},
+	"GET /v1/setup":                   {"setup", "What a computer needs before its user can sign in.", nil, SetupOut{}, 200, []int{410}},
 	"POST /v1/checkin":                {"checkIn", "Report counts and hear what the company wants.", CheckInIn{}, CheckInOut{}, 200, []int{400}},
 	"POST /v1/wiped":                  {"wiped", "Report that a wipe order was carried out. The device key is dead afterwards.", CheckInIn{}, struct{}{}, 200, []int{400, 404}},
 	"POST /v1/leave":                  {"leave", "Unregister this computer. The device key is dead afterwards.", nil, struct{}{}, 200, nil},

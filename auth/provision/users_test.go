@@ -191,7 +191,7 @@ var roleTable = map[string]string{
 	"PUT /v1/users/ada": "tenant", "GET /v1/users/ada": "tenant", "GET /v1/users": "tenant",
 	"POST /v1/users/ada/suspend": "tenant", "POST /v1/users/ada/resume": "tenant",
 	"POST /v1/users/ada/deprovision": "tenant", "POST /v1/users/ada/code": "tenant", "GET /v1/counts": "tenant",
-	"PUT /v1/policy": "tenant", "POST /v1/register": "code deployment", "GET /v1/policy": "device",
+	"PUT /v1/policy": "tenant", "POST /v1/register": "code deployment", "GET /v1/setup": "code deployment", "GET /v1/policy": "device",
 	"POST /v1/checkin": "device", "POST /v1/wiped": "device", "POST /v1/leave": "device",
 	"DELETE /v1/users/ada": "", "GET /v1/register": "", "POST /v1/users": "", "GET /": "", "GET /v1": "", "GET /v1/": "",
 	"GET /v2/users": "", "GET /v1/users/ada/": "", "GET /v1/users/": "", "GET /v1/users//": "", "POST /v1/openapi.json": "",
