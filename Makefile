@@ -36,8 +36,9 @@ build: ## the programs for this machine, in dist/
 	@for p in $(PROGRAMS); do go build $(GOFLAGS_BUILD) -o dist/$$p ./app/cmd/$$p; done
 	@ls -l dist
 
-bench: deps ## the numbers we promise, each beside its raw limit and a rival, medians of interleaved runs (ROUNDS=5 MAILS=10000 IDLE=1m)
+bench: deps ## the numbers we promise, each beside its raw limit and a rival, medians of interleaved runs (ROUNDS=5 MAILS=10000 IDLE=1m COMPUTERS=1000000)
 	@go test -run '^$$' -bench '^BenchmarkPromises$$' -benchtime 1x -timeout 0 ./app/agent -args -rounds=$(or $(ROUNDS),5) -mails=$(or $(MAILS),10000) -idle=$(or $(IDLE),1m)
+	@go test -run '^$$' -bench '^BenchmarkCheckIn$$' -benchtime 1x -timeout 0 ./app/server -args -rounds=$(or $(ROUNDS),5) -devices=$(or $(COMPUTERS),1000000)
 
 cross: ## Windows built for amd64 and arm64, macOS vetted
 	@mkdir -p dist/windows-amd64 dist/windows-arm64

@@ -3,6 +3,7 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -95,12 +96,13 @@ type child struct {
 	cmd         *exec.Cmd
 	dbPID       int // of the database's first process, 0 for none
 	profileFile string
+	said        bytes.Buffer
 }
 
 func startChild(b *testing.B, addr string, env []string, args ...string) *child {
 	b.Helper()
 	c := &child{addr: addr, cmd: exec.Command(os.Args[0], args...)}
-	c.cmd.Env, c.cmd.Stderr = append(os.Environ(), env...), os.Stderr
+	c.cmd.Env, c.cmd.Stderr = append(os.Environ(), env...), &c.said
 	if *benchProfile != "" {
 		c.profileFile = filepath.Join(b.TempDir(), "profile")
 		c.cmd.Env = append(c.cmd.Env, asProfile+"="+c.profileFile)
@@ -115,7 +117,7 @@ func startChild(b *testing.B, addr string, env []string, args ...string) *child 
 			return c
 		}
 		if time.Now().After(deadline) {
-			b.Fatal(err)
+			b.Fatalf("%v: %s", err, c.said.String())
 		}
 	}
 }
@@ -141,7 +143,7 @@ func (c *child) end(b *testing.B) {
 	err := c.cmd.Wait()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && exit.Exited() {
-		b.Error(err)
+		b.Errorf("%v: %s", err, c.said.String())
 	}
 }
 
@@ -208,8 +210,8 @@ type fleet struct {
 	next         int
 }
 
-// benchCallers bounds how many computers of a large fleet call.
-const benchCallers = 200_000
+// benchCallers is how many computers of a large fleet call, each once in a measurement.
+const benchCallers = benchFull + benchHalf
 
 func newFleet(b *testing.B, kind string, devices int) *fleet {
 	b.Helper()
@@ -245,8 +247,8 @@ func newFleet(b *testing.B, kind string, devices int) *fleet {
 			credentials[i] = c
 		}
 	}
-	for _, i := range shuffled(len(calls), devices) {
-		f.callers = append(f.callers, credentials[i])
+	for _, c := range credentials { // in no order
+		f.callers = append(f.callers, c)
 	}
 	if kind == "postgres" {
 		fillPostgres(b, owner, t.ID, keys)

@@ -138,7 +138,10 @@ func clientAddr(peer string, forwarded []string, proxies []netip.Prefix) string 
 		return "unknown"
 	}
 	addr := ap.Addr().Unmap()
-	hops := strings.Split(strings.Join(forwarded, ","), ",")
+	var hops []string
+	if within(addr, proxies) {
+		hops = strings.Split(strings.Join(forwarded, ","), ",")
+	}
 	for i := len(hops) - 1; i >= 0 && within(addr, proxies); i-- {
 		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
 		if err != nil {

@@ -113,14 +113,20 @@ var routes = []route{
 
 // match reports whether the route is meant, and the path's {id}.
 func (rt route) match(method, path string) (id string, ok bool) {
-	want, have := strings.Split(rt.path, "/"), strings.Split(path, "/")
-	if rt.method != method || len(want) != len(have) {
+	if rt.method != method {
 		return "", false
 	}
-	for i := range want {
-		if want[i] == "{id}" && externalID.MatchString(have[i]) {
-			id = have[i]
-		} else if want[i] != have[i] {
+	for want, more := rt.path, true; more; {
+		var have, one string
+		var both bool
+		one, want, more = strings.Cut(want, "/")
+		have, path, both = strings.Cut(path, "/")
+		switch {
+		case more != both:
+			return "", false
+		case one == "{id}" && externalID.MatchString(have):
+			id = have
+		case one != have:
 			return "", false
 		}
 	}

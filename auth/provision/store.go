@@ -97,8 +97,9 @@ type Keys interface {
 	Key(ctx context.Context, id string) (Key, error)
 	// Recall returns a key that Key found before, unless the store has heard of a change of it; it
 	// waits for nothing. A store has heard of every change, by any process, that was made before
-	// the latest Use of a nonce of the key's tenant began. It need not remember anything.
-	Recall(id string) (Key, bool)
+	// the latest Use of a nonce of the key's tenant began. Nil is nothing remembered, and a store
+	// need not remember anything. Nobody changes the key; another one is another pointer.
+	Recall(id string) *Key
 
 	// AddKey adds a tenant or deployment key; k.Tenant is ignored in favour of id. [ErrExists]
 	// when the key id is taken, in any tenant; [ErrTooMany] when two keys of that role and group

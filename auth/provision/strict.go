@@ -5,9 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"reflect"
+	"slices"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 )
@@ -26,17 +27,14 @@ func strict(body []byte, out any) error {
 	if !utf8.Valid(body) {
 		return errors.New("not UTF-8")
 	}
-	d := json.NewDecoder(bytes.NewReader(body))
-	d.UseNumber()
-	if err := walk(d, reflect.TypeOf(out).Elem(), 0); err != nil {
+	if !json.Valid(body) {
+		return errors.New("not JSON, or bytes after the value")
+	}
+	w := walker{text: body}
+	if err := w.value(reflect.TypeOf(out).Elem(), 0); err != nil {
 		return err
 	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("bytes after the value")
-	}
-	d = json.NewDecoder(bytes.NewReader(body))
-	d.DisallowUnknownFields()
-	if err := d.Decode(out); err != nil {
+	if err := json.Unmarshal(body, out); err != nil {
 		return errors.New("a member has the wrong type")
 	}
 	return nil
@@ -44,57 +42,107 @@ func strict(body []byte, out any) error {
 
 var rawMessage = reflect.TypeFor[json.RawMessage]()
 
-// walk checks one value against the type that it is meant for. A nil type is free form.
-func walk(d *json.Decoder, t reflect.Type, depth int) error {
+// walker goes through a text that is JSON, and holds it against types.
+type walker struct {
+	text []byte
+	at   int
+}
+
+// next skips blanks and returns the byte that follows, without taking it.
+func (w *walker) next() byte {
+	for w.at < len(w.text) {
+		switch c := w.text[w.at]; c {
+		case ' ', '\t', '\r', '\n':
+			w.at++
+		default:
+			return c
+		}
+	}
+	return 0
+}
+
+// take takes c if it follows.
+func (w *walker) take(c byte) bool {
+	if w.next() != c {
+		return false
+	}
+	w.at++
+	return true
+}
+
+// value checks one value against the type that it is meant for. A nil type is free form.
+func (w *walker) value(t reflect.Type, depth int) error {
 	if depth > maxDepth {
 		return errors.New("too deep")
-	}
-	tok, err := d.Token()
-	if err != nil {
-		return errors.New("not JSON")
 	}
 	if t == rawMessage || t != nil && t.Kind() == reflect.Interface {
 		t = nil
 	}
-	switch tok := tok.(type) {
-	case nil:
+	switch w.next() {
+	case '{':
+		return w.object(t, depth)
+	case '[':
+		return w.array(t, depth)
+	case '"':
+		_, err := w.string()
+		return err
+	case 'n':
 		return errors.New("null")
-	case string:
-		return checkString(tok)
-	case json.Delim:
-		if tok == '{' {
-			return walkObject(d, t, depth)
-		}
-		return walkArray(d, t, depth)
+	}
+	for w.at < len(w.text) && strings.IndexByte(",]} \t\r\n", w.text[w.at]) < 0 { // a number, true or false
+		w.at++
 	}
 	return nil
 }
 
-func walkObject(d *json.Decoder, t reflect.Type, depth int) error {
-	fields, open := members(t)
-	seen := map[string]bool{}
-	for d.More() {
-		tok, err := d.Token()
-		name, ok := tok.(string)
-		if err != nil || !ok {
-			return errors.New("not JSON")
+// string takes a string, checks it, and returns what it means.
+func (w *walker) string() ([]byte, error) {
+	start, plain := w.at, true
+	for w.at++; w.text[w.at] != '"'; w.at++ {
+		if w.text[w.at] == '\\' {
+			plain = false
+			w.at++
 		}
-		member, known := fields[name]
+	}
+	w.at++
+	quoted := w.text[start:w.at]
+	if plain {
+		s := quoted[1 : len(quoted)-1]
+		return s, checkText(s)
+	}
+	var s string
+	if err := json.Unmarshal(quoted, &s); err != nil {
+		return nil, errors.New("not JSON")
+	}
+	return []byte(s), checkText([]byte(s))
+}
+
+func (w *walker) object(t reflect.Type, depth int) error {
+	fields, open := members(t)
+	seen := make([][]byte, 0, 8)
+	w.take('{')
+	for !w.take('}') {
+		w.next()
+		name, err := w.string()
+		twice := slices.ContainsFunc(seen, func(s []byte) bool { return bytes.Equal(s, name) })
+		if err != nil || twice || len(seen) >= maxItems {
+			return errors.New("member given twice, odd, or one too many")
+		}
+		member, known := fields[string(name)]
 		if !known && !open {
 			return errors.New("unknown member")
 		}
-		if err := checkString(name); err != nil || seen[name] || len(seen) >= maxItems {
-			return errors.New("member given twice, odd, or one too many")
-		}
-		seen[name] = true
-		if err := walk(d, member, depth+1); err != nil {
+		seen = append(seen, name)
+		w.take(':')
+		if err := w.value(member, depth+1); err != nil {
 			return err
 		}
+		w.take(',')
 	}
-	return closed(d)
+	return nil
 }
 
-func walkArray(d *json.Decoder, t reflect.Type, depth int) error {
+func (w *walker) array(t reflect.Type, depth int) error {
 	var elem reflect.Type
 	if t != nil {
 		if t.Kind() != reflect.Slice {
@@ -102,28 +150,29 @@ func walkArray(d *json.Decoder, t reflect.Type, depth int) error {
 		}
 		elem = t.Elem()
 	}
-	for n := 0; d.More(); n++ {
+	w.take('[')
+	for n := 0; !w.take(']'); n++ {
 		if n >= maxItems {
 			return errors.New("too many items")
 		}
-		if err := walk(d, elem, depth+1); err != nil {
+		if err := w.value(elem, depth+1); err != nil {
 			return err
 		}
-	}
-	return closed(d)
-}
-
-func closed(d *json.Decoder) error {
-	if _, err := d.Token(); err != nil {
-		return errors.New("not JSON")
+		w.take(',')
 	}
 	return nil
 }
+
+// membersOf holds what members found, by type.
+var membersOf sync.Map
 
 // members returns the members of an object that is meant for t; open means any.
 func members(t reflect.Type) (fields map[string]reflect.Type, open bool) {
 	if t == nil || t.Kind() == reflect.Map {
 		return nil, true
+	}
+	if known, ok := membersOf.Load(t); ok {
+		return known.(map[string]reflect.Type), false
 	}
 	fields = map[string]reflect.Type{}
 	if t.Kind() == reflect.Struct {
@@ -132,15 +181,22 @@ func members(t reflect.Type) (fields map[string]reflect.Type, open bool) {
 			fields[name] = t.Field(i).Type
 		}
 	}
+	membersOf.Store(t, fields)
 	return fields, false
 }
 
-// checkString refuses what would make one text look like another, or break a line of a log.
-func checkString(s string) error {
+// checkText refuses what would make one text look like another, or break a line of a log.
+func checkText(s []byte) error {
 	if len(s) > maxString {
 		return errors.New("string too long")
 	}
-	for _, r := range s {
+	for len(s) > 0 {
+		if s[0] >= ' ' && s[0] <= '~' {
+			s = s[1:]
+			continue
+		}
+		r, size := utf8.DecodeRune(s)
+		s = s[size:]
 		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == utf8.RuneError {
 			return fmt.Errorf("string holds %U", r)
 		}

@@ -149,12 +149,19 @@ func (s keySource) Key(ctx context.Context, id string) (reqsig.Key, bool, error)
 
 // Recall implements [reqsig.Recaller].
 func (s keySource) Recall(id string) (reqsig.Key, bool) {
-	k, ok := s.store.Recall(id)
+	k := s.store.Recall(id)
+	ok := k != nil
 	if !ok {
-		k = s.vault.decoy
+		k = &s.vault.decoy
 	}
-	out, err := s.opened(&k)
+	out, err := s.opened(k)
 	return out, ok && err == nil
+}
+
+// Holds implements [reqsig.Recaller].
+func (s keySource) Holds(k reqsig.Key) bool {
+	was, ok := k.Record.(*Key)
+	return ok && s.store.Recall(was.ID) == was
 }
 
 func (s keySource) opened(k *Key) (reqsig.Key, error) {

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -111,7 +112,7 @@ func parseParams(s string) (params, error) {
 	if !ok || len(s) > maxInput {
 		return p, errParams
 	}
-	seen := map[string]bool{}
+	seen := make([]string, 0, 5)
 	for rest != "" {
 		var one string
 		if rest, ok = strings.CutPrefix(rest, ";"); !ok {
@@ -123,10 +124,10 @@ func parseParams(s string) (params, error) {
 			one, rest = rest, ""
 		}
 		name, value, _ := strings.Cut(one, "=")
-		if seen[name] || !p.set(name, value) {
+		if slices.Contains(seen, name) || !p.set(name, value) {
 			return p, errParams
 		}
-		seen[name] = true
+		seen = append(seen, name)
 	}
 	if len(seen) != 5 {
 		return p, errParams
@@ -180,11 +181,13 @@ func urlSafe(s string) bool {
 // encodeBytes and decodeBytes are RFC 9651 byte sequences of 32 bytes, in one spelling.
 func encodeBytes(b []byte) string { return ":" + base64.StdEncoding.EncodeToString(b) + ":" }
 
+var strictBase64 = base64.StdEncoding.Strict()
+
 func decodeBytes(s string) ([]byte, bool) {
 	if len(s) != 46 || s[0] != ':' || s[45] != ':' || s[44] != '=' || strings.ContainsAny(s, "\r\n") {
 		return nil, false
 	}
-	b, err := base64.StdEncoding.Strict().DecodeString(s[1:45])
+	b, err := strictBase64.DecodeString(s[1:45])
 	return b, err == nil && len(b) == sha256.Size
 }
 

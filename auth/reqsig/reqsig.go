@@ -52,6 +52,8 @@ type Recaller interface {
 	// Recall returns a key that Key found before and that has not changed since, as far as is known
 	// after the latest Use of a nonce of its tenant. It costs the same for any id.
 	Recall(id string) (k Key, ok bool)
+	// Holds reports whether what Recall returned is still known to be so.
+	Holds(k Key) bool
 }
 
 // KeyRef is a key of a tenant.

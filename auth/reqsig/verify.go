@@ -123,7 +123,7 @@ func (v *Verifier) Verify(r *http.Request) (Verified, error) {
 	if !first {
 		return Verified{}, refuse(http.StatusConflict, CodeReplayed, errors.New("nonce was used"))
 	}
-	if recalled && !v.recall(p.keyID).usable(now) {
+	if recalled && !v.recaller.Holds(key) {
 		// Using the nonce told of a change, which may be that the key has ended.
 		again, err := v.find(r.Context(), p.keyID)
 		if err != nil {

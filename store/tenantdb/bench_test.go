@@ -14,8 +14,8 @@ import (
 	"hawser/store/tenantdb/pgtest"
 )
 
-// BenchmarkRequest does to the store what one signed check-in does, from 64 callers at once: find the key,
-// use the nonce, read the tenant, keep the report. The same with ever more devices shows how cost grows.
+// BenchmarkRequest does to the store what one signed check-in does, from 64 callers at once: recall or find the
+// key, use the nonce, keep the report. The same with ever more devices shows how cost grows.
 func BenchmarkRequest(b *testing.B) {
 	for _, devices := range []int{1_000, 100_000} {
 		for dialect, where := range map[string]func() string{
@@ -60,12 +60,16 @@ func steps(d *tenantdb.DB, id reqsig.TenantID, devices int) []step {
 		}
 	}
 	all := []step{
-		{"key", func(b *testing.B, i int) { _, err := d.Key(b.Context(), device(i)); must(b, err) }},
+		{"key", func(b *testing.B, i int) {
+			if d.Recall(device(i)) == nil {
+				_, err := d.Key(b.Context(), device(i))
+				must(b, err)
+			}
+		}},
 		{"nonce", func(b *testing.B, i int) {
 			_, err := d.Use(b.Context(), reqsig.KeyRef{Tenant: id, ID: device(i)}, fmt.Sprintf("%d-%d-%d", salt, time.Now().UnixNano(), i), start)
 			must(b, err)
 		}},
-		{"tenant", func(b *testing.B, _ int) { _, err := d.Tenant(b.Context(), id); must(b, err) }},
 		{"report", func(b *testing.B, i int) {
 			_, err := d.CheckIn(b.Context(), id, device(i), provision.Report{Version: "1.2.3", OS: "linux", Counts: provision.Counts{Seen: int64(i)}}, start)
 			must(b, err)

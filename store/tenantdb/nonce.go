@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"hawser/auth/reqsig"
+	"hawser/store/sqlitedb"
 )
 
 // use is one nonce to be used. id is a hash of tenant, key and nonce, 128 bits: rows stay small and
@@ -80,7 +81,13 @@ func (p *postgres) use(ctx context.Context, batch []use) (seen []tenantVersion, 
 		_, err := pgx.ForEachRow(r, []any{&v.tenant, &v.version}, func() error { seen = append(seen, v); return nil })
 		return err
 	})
-	if err := p.pool.SendBatch(context.WithoutCancel(ctx), &b).Close(); err != nil {
+	ctx = context.WithoutCancel(ctx)
+	conn, err := p.acquire(ctx)
+	if err == nil {
+		defer conn.Release()
+		err = conn.SendBatch(ctx, &b).Close()
+	}
+	if err != nil {
 		return nil, fmt.Errorf("use nonces: %w", err)
 	}
 	for _, u := range batch {
@@ -94,8 +101,9 @@ func (p *postgres) use(ctx context.Context, batch []use) (seen []tenantVersion, 
 // in the file, and those that it failed to write, which are used up all the same. They are kept by
 // when they end, so that old ones go together.
 type usedNonces struct {
-	mu  sync.Mutex
-	all map[int64]map[[16]byte]struct{} // by the end of the span
+	mu   sync.Mutex
+	all  map[int64]map[[16]byte]struct{} // by the end of the span
+	last int64                           // the highest end in the file
 }
 
 // nonceSpan is as long as a nonce lasts, so that there are few spans to look into.
@@ -121,40 +129,44 @@ func (u *usedNonces) load(ctx context.Context, q querier) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.all = map[int64]map[[16]byte]struct{}{}
-	return eachNonce(ctx, q, func(id [16]byte, expires int64) error {
-		u.addLocked(id, expires)
+	return eachNonce(ctx, q, func(id [16]byte, ends int64) error {
+		u.addLocked(id, ends)
+		u.last = max(u.last, ends)
 		return nil
 	})
 }
 
 // eachNonce reads the nonces of a SQLite file.
-func eachNonce(ctx context.Context, q querier, do func(id [16]byte, expires int64) error) error {
+func eachNonce(ctx context.Context, q querier, do func(id [16]byte, ends int64) error) error {
 	return each(ctx, q, func(r rows) error {
 		var ids []byte
-		var expires int64
-		err := r.Scan(&ids, &expires)
+		var ends int64
+		err := r.Scan(&ids, &ends)
 		if len(ids)%16 != 0 {
 			err = cmp.Or(err, errors.New("a row of nonces is damaged"))
 			ids = nil
 		}
 		for id := range slices.Chunk(ids, 16) {
-			err = cmp.Or(err, do([16]byte(id), expires))
+			err = cmp.Or(err, do([16]byte(id), ends))
 		}
 		return err
-	}, "SELECT ids, expires FROM nonces")
+	}, "SELECT ids, ends FROM nonces")
 }
 
-// fresh takes those of a batch that were not used: their ids, one after the other, and when the
-// last of them ends.
-func (u *usedNonces) fresh(batch []use) (ids []byte, firsts []*bool, expires int64) {
+// fresh takes those of a batch that were not used: their ids, one after the other, and a moment at
+// which all of them have ended. It is later than that of every batch before, and so names the row,
+// which goes to the end of the table.
+func (u *usedNonces) fresh(batch []use) (ids []byte, firsts []*bool, ends int64) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	ends = u.last + 1
 	for _, one := range batch {
 		if u.addLocked(one.id, one.expires) {
-			ids, firsts, expires = append(ids, one.id[:]...), append(firsts, one.first), max(expires, one.expires)
+			ids, firsts, ends = append(ids, one.id[:]...), append(firsts, one.first), max(ends, one.expires)
 		}
 	}
-	return ids, firsts, expires
+	u.last = ends
+	return ids, firsts, ends
 }
 
 func (u *usedNonces) forget(before int64) {
@@ -168,18 +180,14 @@ func (u *usedNonces) forget(before int64) {
 }
 
 // use appends one row for the whole batch: which nonces are new is known in memory, and the file
-// is there to be read at the next start.
+// is there to be read at the next start. A statement of its own is a transaction with fewer steps.
 func (l *lite) use(ctx context.Context, batch []use) ([]tenantVersion, error) {
-	ids, firsts, expires := l.used.fresh(batch)
+	ids, firsts, ends := l.used.fresh(batch)
 	if len(firsts) == 0 {
 		return nil, nil
 	}
-	err := l.write(ctx, "use nonces", job{do: func(ctx context.Context, q querier) error {
-		_, err := q.exec(ctx, "INSERT INTO nonces (expires, ids) VALUES ($1, $2)", expires, ids)
-		return err
-	}})
-	if err != nil {
-		return nil, err
+	if _, err := l.insert.ExecContext(context.WithoutCancel(ctx), ends, ids); err != nil {
+		return nil, sqlitedb.Fault("use nonces", err)
 	}
 	for _, first := range firsts {
 		*first = true
@@ -213,7 +221,7 @@ func (l *lite) forget(ctx context.Context, before int64) (removed int64, err err
 	_, err = inSteps(ctx, step, func() (rows int64, err error) {
 		err = l.write(ctx, "forget nonces", job{do: func(ctx context.Context, q querier) error {
 			var n int64
-			const some = "FROM nonces WHERE rowid IN (SELECT rowid FROM nonces WHERE expires < $1 ORDER BY expires LIMIT $2)"
+			const some = "FROM nonces WHERE ends IN (SELECT ends FROM nonces WHERE ends < $1 ORDER BY ends LIMIT $2)"
 			if _, err := one(ctx, q, []any{&n}, "SELECT coalesce(sum(length(ids)), 0) / 16 "+some, before, step); err != nil {
 				return err
 			}

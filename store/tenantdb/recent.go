@@ -9,8 +9,8 @@ import (
 )
 
 // maxRecent bounds how many keys are remembered. One takes about half a kilobyte with what its
-// computer is told.
-const maxRecent = 250_000
+// computer is told, which only who has that many computers pays.
+const maxRecent = 1_000_000
 
 // maxFloors bounds how many changes of single users and keys are told apart in a tenant.
 const maxFloors = 10_000
@@ -153,23 +153,18 @@ func (r *recent) version(tenant string) int64 {
 	return 0
 }
 
-// hear notes changes up to a version of a tenant. Without a subject it is all that can change.
+// hear notes changes up to a version of a tenant.
 func (r *recent) hear(tenant string, version int64, subjects []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, s := range subjects {
 		f := r.changeLocked(tenant, s)
-		f.version = max(f.version, version)
+		f.version = version
 	}
 }
 
 // Recall implements [provision.Keys].
-func (d *DB) Recall(id string) (provision.Key, bool) {
-	if k := d.recent.key(id); k != nil {
-		return *k, true
-	}
-	return provision.Key{}, false
-}
+func (d *DB) Recall(id string) *provision.Key { return d.recent.key(id) }
 
 // tenantVersion is how often a tenant was changed in a database that several servers share.
 type tenantVersion struct {
@@ -177,15 +172,17 @@ type tenantVersion struct {
 	version int64
 }
 
-// listen hears of what other servers changed before these versions were read.
+// listen hears of what other servers changed before these versions were read. It runs for one batch
+// of nonces after the other. A version that is lower than the one before is that of another
+// database, put in the place of a lost one.
 func (d *DB) listen(ctx context.Context, seen []tenantVersion) error {
 	for _, v := range seen {
 		known := d.recent.version(v.tenant)
-		if v.version <= known {
+		if v.version == known {
 			continue
 		}
 		subjects := []string{""}
-		if known > 0 && v.version-known <= maxChanged {
+		if known > 0 && v.version > known && v.version-known <= maxChanged {
 			subjects = nil
 			err := d.list(ctx, "read changes", reqsig.Operator(v.tenant), func(ctx context.Context, q querier) error {
 				subjects = nil

@@ -23,6 +23,7 @@ type lite struct {
 	// Compiled statements, by text: compiling takes longer than running.
 	writing, reading statements
 	used             usedNonces
+	insert           *sql.Stmt // of used nonces
 }
 
 func openLite(ctx context.Context, path string) (*lite, error) {
@@ -41,6 +42,9 @@ func openLite(ctx context.Context, path string) (*lite, error) {
 		return err
 	})
 	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	if l.insert, err = db.Prepare(ctx, "INSERT INTO nonces (ends, ids) VALUES (?, ?)"); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	if err := l.read(ctx, "read nonces", job{single: true, do: l.used.load}); err != nil {

@@ -25,7 +25,7 @@ func (m *Memory) Key(_ context.Context, id string) (provision.Key, error) {
 }
 
 // Recall implements [provision.Keys]: everything is in memory, so nothing has to be remembered.
-func (m *Memory) Recall(string) (provision.Key, bool) { return provision.Key{}, false }
+func (m *Memory) Recall(string) *provision.Key { return nil }
 
 // addKeyLocked keeps a copy of k under the tenant.
 func (m *Memory) addKeyLocked(id reqsig.TenantID, k provision.Key) {
