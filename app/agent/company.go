@@ -55,11 +55,11 @@ func (a *Agent) openCompany(ctx context.Context) error {
 	return nil
 }
 
-// companyTransport keeps its connection between two check-ins: a new one costs both sides more than
-// the check-in itself. The company's server may stand in the company's own network.
+// companyTransport keeps its connection until the server ends it: a new one costs both sides more
+// than a check-in. The company's server may stand in the company's own network.
 func companyTransport(c *http.Client) http.RoundTripper {
 	t := c.Transport.(*http.Transport).Clone()
-	t.DialContext, t.IdleConnTimeout, t.MaxIdleConnsPerHost = nil, 2*time.Minute, 1
+	t.DialContext, t.IdleConnTimeout, t.MaxIdleConnsPerHost = nil, 0, 1
 	return t
 }
 

@@ -21,10 +21,12 @@ import (
 
 	"hawser/auth/provision"
 	"hawser/auth/secret"
+	"hawser/sync/alarm"
 	"hawser/sync/fault"
 )
 
-// Config is what a [Member] needs. All of it but Now is required, and Preset may be zero.
+// Config is what a [Member] needs. All of it but Now and Timer is required, and Preset may
+// be zero.
 type Config struct {
 	Store   Store
 	HTTP    http.RoundTripper
@@ -33,6 +35,7 @@ type Config struct {
 	Changed func()                                              // called after each change of the view, with no lock held
 	Preset  Preset
 	Now     func() time.Time
+	Timer   func(wait time.Duration) *alarm.Timer // default alarm.New
 }
 
 // Preset is what the company's administrators rolled out with the program.
@@ -92,6 +95,9 @@ type Member struct {
 func Open(ctx context.Context, cfg Config) (*Member, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.Timer == nil {
+		cfg.Timer = alarm.New
 	}
 	m := &Member{cfg: cfg, changed: make(chan struct{}, 1)}
 	raw, err := cfg.Store.Load(ctx)

@@ -28,6 +28,7 @@ import (
 	"hawser/auth/provision/provisiontest"
 	"hawser/auth/reqsig"
 	"hawser/auth/secret"
+	"hawser/sync/alarm"
 )
 
 const (
@@ -190,7 +191,7 @@ type computer struct {
 func (w *world) open(preset enrol.Preset) *computer {
 	w.Helper()
 	m, err := enrol.Open(w.Context(), enrol.Config{
-		Store: &w.disk, HTTP: roundTrip(w.call), Log: slog.New(slog.DiscardHandler), Changed: func() {}, Preset: preset,
+		Store: &w.disk, HTTP: roundTrip(w.call), Log: slog.New(slog.DiscardHandler), Changed: func() {}, Preset: preset, Timer: alarm.Plain,
 		Report: func(context.Context) (provision.Report, error) {
 			return provision.Report{Version: "1", OS: "linux"}, nil
 		},

@@ -84,7 +84,7 @@ func (m *Member) pause(f *fault.Error, tries int) time.Duration {
 func (m *Member) rest(ctx context.Context, wait time.Duration) error {
 	var over <-chan time.Time
 	if wait != never {
-		timer := time.NewTimer(wait)
+		timer := m.cfg.Timer(wait)
 		defer timer.Stop()
 		over = timer.C
 	}

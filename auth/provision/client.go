@@ -18,6 +18,7 @@ import (
 
 	"hawser/auth/reqsig"
 	"hawser/auth/secret"
+	"hawser/sync/alarm"
 	"hawser/sync/fault"
 )
 
@@ -54,7 +55,7 @@ func NewClient(cfg ClientConfig) (*Client, error) {
 		return nil, errors.New("provision: Key is required")
 	}
 	t := &reqsig.Transport{Key: cfg.Key.Signing(), Base: cfg.Base, Now: cfg.Now}
-	return &Client{base: base, sign: t, http: &http.Client{Transport: t, Timeout: callTime, CheckRedirect: noRedirect}}, nil
+	return &Client{base: base, sign: t, http: &http.Client{Transport: t, CheckRedirect: noRedirect}}, nil
 }
 
 // ClockOffset is how far the server's clock is ahead of this computer's, as far as is known.
@@ -172,6 +173,8 @@ func do[Out any](ctx context.Context, c *Client, method, path string, in any) (O
 		}
 		body = bytes.NewReader(raw)
 	}
+	ctx, cancel := alarm.Context(ctx, callTime) // of the runtime's timers each wakes an idle agent later on
+	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
 	if err != nil {
 		return out, fmt.Errorf("%s: %w", op, err)

@@ -7,17 +7,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// newTicker reads a timer of the kernel (timerfd_create(2)); where there is none, the runtime's.
-func newTicker(every time.Duration) *Ticker {
+// newTimer reads a timer of the kernel (timerfd_create(2)); where there is none, the runtime's.
+func newTimer(wait time.Duration, again bool) *Timer {
 	fd, err := unix.TimerfdCreate(unix.CLOCK_BOOTTIME, unix.TFD_NONBLOCK|unix.TFD_CLOEXEC)
 	if err != nil {
-		return plain(every)
+		return plain(wait, again)
 	}
 	f := os.NewFile(uintptr(fd), "timer")
-	at := unix.NsecToTimespec(int64(every))
-	if err := unix.TimerfdSettime(fd, 0, &unix.ItimerSpec{Interval: at, Value: at}, nil); err != nil {
+	at := unix.ItimerSpec{Value: unix.NsecToTimespec(max(int64(wait), 1))} // 0 would be never
+	if again {
+		at.Interval = at.Value
+	}
+	if err := unix.TimerfdSettime(fd, 0, &at, nil); err != nil {
 		_ = f.Close()
-		return plain(every)
+		return plain(wait, again)
 	}
 	ticks, ended := make(chan time.Time, 1), make(chan struct{})
 	go func() {
@@ -33,7 +36,7 @@ func newTicker(every time.Duration) *Ticker {
 			}
 		}
 	}()
-	return &Ticker{C: ticks, stop: func() {
+	return &Timer{C: ticks, stop: func() {
 		_ = f.Close()
 		<-ended
 	}}

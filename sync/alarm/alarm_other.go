@@ -4,4 +4,4 @@ package alarm
 
 import "time"
 
-func newTicker(every time.Duration) *Ticker { return plain(every) }
+func newTimer(wait time.Duration, again bool) *Timer { return plain(wait, again) }

@@ -34,7 +34,7 @@ func (p *prober) set(i *idler, on bool) {
 }
 
 func (p *prober) run(ctx context.Context) {
-	tick := alarm.NewTicker(p.every)
+	tick := alarm.Every(p.every)
 	defer tick.Stop()
 	for {
 		select {
