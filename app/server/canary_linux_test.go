@@ -59,6 +59,15 @@ func TestB06NothingOfMailIsHeld(t *testing.T) {
 	}
 }
 
+// TestB06UnitOverwritesMemory: the service of the package runs as the server whose memory is read above.
+func TestB06UnitOverwritesMemory(t *testing.T) {
+	t.Parallel()
+	unit, err := os.ReadFile("../../assets/installer/linux/hawserd.service")
+	if err != nil || !strings.Contains(string(unit), "\nEnvironment=GODEBUG=clobberfree=1\n") || !strings.Contains(string(unit), "\nLimitCORE=0\n") {
+		t.Errorf("the unit keeps what was freed, or leaves core files: %v", err)
+	}
+}
+
 // canary is text that may not be found afterwards, and what it stands for.
 type canary struct {
 	what, text string

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"io/fs"
@@ -259,6 +260,22 @@ func TestMetrics(t *testing.T) {
 	}
 	if status, _, _ := send1(t, get(t, r.url+"/metrics")); status != 404 {
 		t.Errorf("the public port answers %d for metrics", status)
+	}
+}
+
+// TestEveryCallIsCounted: a call that is added gets a line of its own in the metrics.
+func TestEveryCallIsCounted(t *testing.T) {
+	t.Parallel()
+	var doc struct {
+		Paths map[string]any `json:"paths"`
+	}
+	if err := json.Unmarshal(provision.OpenAPI, &doc); err != nil || len(doc.Paths) < 10 {
+		t.Fatalf("%d calls, %v", len(doc.Paths), err)
+	}
+	for path := range doc.Paths {
+		if got := routeOf(get(t, "http://x"+strings.ReplaceAll(path, "{id}", "ada"))); got != path {
+			t.Errorf("%s is counted as %s", path, got)
+		}
 	}
 }
 
