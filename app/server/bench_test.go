@@ -38,9 +38,9 @@ var (
 
 const (
 	benchFew  = 1_000  // computers of the small database; each may call 30 times at once
-	benchWarm = 3_000  // requests before the clock starts
-	benchFull = 16_000 // requests at full load
-	benchHalf = 6_000  // requests at half load
+	benchWarm = 10_000 // requests before the clock starts, until files have the size that they keep
+	benchFull = 12_000 // requests at full load
+	benchHalf = 5_000  // requests at half load
 )
 
 // The goals.

@@ -400,6 +400,7 @@ func TestServeFlags(t *testing.T) {
 		{serveOptions{listen: ":80", proxies: proxy, authority: "h"}, "h"},
 		{serveOptions{listen: "nonsense"}, ""},
 	} {
+		c.o.checkIn = time.Minute
 		err := c.o.check()
 		if (err == nil) != (c.authority != "") || err == nil && c.o.authority != c.authority {
 			t.Errorf("%+v: %v", c.o, err)
