@@ -14,12 +14,12 @@ import (
 	"hawser/auth/reqsig"
 )
 
-// Limits of what is in work at the same time. What waits longer than a second is sent away with a
-// moment to come back at, spread out, so that a hundred thousand agents which lost their server
-// do not come back together again.
+// Limits of what is in work at the same time. What waits longer than half a second is sent away with
+// a moment to come back at, spread out, so that a hundred thousand agents which lost their server
+// do not come back together again. Who is let in is answered within a second, waiting included.
 const (
 	maxInWork   = 256
-	maxWait     = time.Second
+	maxWait     = time.Second / 2
 	comeBackMin = 5
 	comeBackMax = 120 // seconds
 )
