@@ -47,6 +47,7 @@ type Config struct {
 	Now         func() time.Time // default time.Now
 
 	owed     []revocation  // left over from a run that was unbound
+	face     *face         // where the icon looks; nil for none
 	farewell secret.String // what its company has yet to hear, as enrol.Member.Farewell writes it
 }
 
@@ -102,7 +103,7 @@ func New(ctx context.Context, cfg Config) (*Agent, error) {
 		cfg.Now = time.Now
 	}
 	a := &Agent{
-		cfg: cfg, now: cfg.Now, board: newBoard(cfg.Now, cfg.Version),
+		cfg: cfg, now: cfg.Now, board: newBoard(&cfg),
 		nudge: make(chan struct{}), wake: make(chan struct{}, 1),
 		logins: map[string]login{}, tokens: map[string]*oauth.Tokens{}, attempts: map[string]*attempt{},
 		text: text.New(cfg.Lang), owes: make(chan struct{}, 1), heard: make(chan struct{}, 1), inForce: cfg.Settings,

@@ -16,7 +16,7 @@ import (
 type board struct {
 	now     func() time.Time
 	version string
-	shown   control.Board
+	shown   *control.Board
 
 	mu     sync.Mutex
 	facts  engine.Facts
@@ -32,8 +32,11 @@ type board struct {
 	noFolder string // the capture folder's name while it does not exist
 }
 
-func newBoard(now func() time.Time, version string) *board {
-	b := &board{now: now, version: version}
+func newBoard(cfg *Config) *board {
+	b := &board{now: cfg.Now, version: cfg.Version, shown: &control.Board{}}
+	if cfg.face != nil {
+		b.shown = &cfg.face.Board
+	}
 	b.update(func(*board) {})
 	return b
 }

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"strings"
+	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -46,6 +48,9 @@ type Foreground struct {
 	Passphrase string
 }
 
+// lockedWait is how often a key store that was locked is looked at again.
+const lockedWait = 15 * time.Second
+
 // Run claims the profile, opens it and runs the agent, with an icon where there is a place for
 // one, until ctx ends or somebody says stop. An agent that was unbound is followed by one with an
 // empty profile.
@@ -55,40 +60,70 @@ func (f Foreground) Run(ctx context.Context) error {
 	if err != nil && !config.Missing(err) {
 		return err
 	}
-	cfg := Config{Dirs: f.Dirs, Settings: settings, Version: f.Version, Lang: f.Lang, OpenBrowser: oauth.OpenBrowser(f.Env)}
+	log, file := logging.New(logging.Options{File: filepath.Join(f.Dirs.State, "hawser.log"), Level: slog.LevelInfo})
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	cfg := Config{
+		Dirs: f.Dirs, Settings: settings, Version: f.Version, Lang: f.Lang, Log: log, OpenBrowser: oauth.OpenBrowser(f.Env),
+		face: &face{again: make(chan struct{}, 1), stop: cancel},
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		defer cancel()
+		return f.agents(ctx, &cfg)
+	})
+	return errors.Join(g.Wait(), file.Close())
+}
+
+// agents runs one agent after the other.
+func (f Foreground) agents(ctx context.Context, cfg *Config) error {
+	var icon sync.WaitGroup
+	defer icon.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	shown := false
 	for {
-		var end *unbound
-		if err := f.once(ctx, &cfg); !errors.As(err, &end) {
+		listener, err := control.Listen(f.Dirs.Runtime)
+		if err != nil {
 			return err
 		}
-		cfg.owed, cfg.farewell = end.owed, end.farewell
-		where := keyring.Config{Store: cfg.Keys, Service: keyService, Profile: keyProfile, Log: cfg.Log}
-		if err := forgetProfile(context.WithoutCancel(ctx), f.Dirs, where); err != nil {
+		if !shown && !f.Headless { // not before the profile is ours: a second start shows no second icon
+			shown = true
+			f.show(ctx, cfg, &icon)
+		}
+		err = f.once(ctx, cfg, listener)
+		var end *unbound
+		switch {
+		case errors.As(err, &end):
+			cfg.owed, cfg.farewell = end.owed, end.farewell
+			where := keyring.Config{Store: cfg.Keys, Service: keyService, Profile: keyProfile, Log: cfg.Log}
+			err = forgetProfile(context.WithoutCancel(ctx), f.Dirs, where)
+		case fault.Is(err, fault.KeyStoreLocked) && shown && f.Desktop && f.Passphrase == "":
+			err = cfg.face.waits(ctx, fault.KeyStoreLocked, f.Version, lockedWait)
+		default:
+			return err
+		}
+		if err != nil {
 			return err
 		}
 	}
 }
 
-// once runs one agent from the claim of the profile to its end.
-func (f Foreground) once(ctx context.Context, cfg *Config) (err error) {
-	listener, err := control.Listen(f.Dirs.Runtime)
-	if err != nil {
-		return err
-	}
+// once runs one agent to its end.
+func (f Foreground) once(ctx context.Context, cfg *Config, listener *control.Listener) (err error) {
 	if cfg.Keys == nil { // a passphrase comes out of its pipe once
 		if cfg.Keys, err = f.keys(); err != nil {
 			return errors.Join(err, listener.Close())
 		}
 	}
-	log, file := logging.New(logging.Options{File: filepath.Join(f.Dirs.State, "hawser.log"), Level: slog.LevelInfo})
-	defer func() { err = errors.Join(err, file.Close()) }()
-	cfg.Log = log
 	a, err := New(ctx, *cfg)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	defer func() { err = errors.Join(err, a.Close()) }()
-	return f.together(ctx, a, listener)
+	cfg.face.agent.Store(a)
+	err = a.Run(ctx, listener)
+	cfg.face.agent.Store(nil)
+	return errors.Join(err, a.Close())
 }
 
 // keys returns the key store, or the passphrase file where one was asked for.
@@ -110,34 +145,19 @@ func (f Foreground) keys() (keyring.Store, error) {
 	return keyring.File(filepath.Join(f.Dirs.Config, "key.age"), ask), nil
 }
 
-// icon shows the tray icon, also on a panel that comes late. Without one the agent goes on.
-func (f Foreground) icon(ctx context.Context, a *Agent, loc *text.Localizer) {
-	err := tray.Run(ctx, tray.Config{Agent: a, Text: loc, Log: a.cfg.Log, Open: a.cfg.OpenBrowser})
-	if err != nil && ctx.Err() == nil {
-		a.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "icon not shown", slog.Any("err", err))
-	}
-}
-
-// together runs agent and icon; the end of the agent is the end of both.
-func (f Foreground) together(ctx context.Context, a *Agent, listener *control.Listener) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+// show starts the icon, also on a panel that comes late. Without one the agent goes on.
+func (f Foreground) show(ctx context.Context, cfg *Config, icon *sync.WaitGroup) {
 	loc := text.New(f.Lang)
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error {
-		defer cancel()
-		return a.Run(ctx, listener)
-	})
-	if !f.Headless {
-		if !f.Desktop || !tray.Available(ctx) {
-			fmt.Fprintln(f.Stderr, loc.T("run.no-tray", nil))
-		}
-		if f.Desktop {
-			g.Go(func() error {
-				f.icon(ctx, a, loc)
-				return nil
-			})
-		}
+	if !f.Desktop || !tray.Available(ctx) {
+		fmt.Fprintln(f.Stderr, loc.T("run.no-tray", nil))
 	}
-	return g.Wait()
+	if !f.Desktop {
+		return
+	}
+	icon.Go(func() {
+		err := tray.Run(ctx, tray.Config{Agent: cfg.face, Text: loc, Log: cfg.Log, Open: cfg.OpenBrowser})
+		if err != nil && ctx.Err() == nil {
+			cfg.Log.LogAttrs(ctx, slog.LevelWarn, "icon not shown", slog.Any("err", err))
+		}
+	})
 }
