@@ -59,6 +59,10 @@ type backend interface {
 	// tell tells other servers, when the transaction is committed, that a tenant's subject changes.
 	// It reports whether there is such a tenant.
 	tell(ctx context.Context, q querier, tenant, subject string) (bool, error)
+	// among writes the condition that a column has one of these values, from parameter first on.
+	among(first int, values []string) (condition string, args []any)
+	// keep writes the reports of some devices of a tenant, in a job of write.
+	keep(ctx context.Context, q querier, some []place, all map[place]report) error
 	// forget removes nonces that ended before a moment.
 	forget(ctx context.Context, before int64) (removed int64, err error)
 	ping(ctx context.Context) error

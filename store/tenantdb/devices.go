@@ -175,8 +175,8 @@ func (d *DB) Device(ctx context.Context, id reqsig.TenantID, device string) (now
 // FinishWipe implements [provision.Devices].
 func (d *DB) FinishWipe(ctx context.Context, id reqsig.TenantID, device string, r provision.Report, e provision.Event) error {
 	return d.changeOf(ctx, "finish wipe", id, ofKey(device), func(ctx context.Context, q querier) error {
-		args := append([]any{device, stamp(e.At)}, reportArgs(r)...)
-		n, err := q.exec(ctx, reportText(1, "'wiping'"), append(args, id.String())...)
+		args := append([]any{stamp(e.At)}, reportArgs(r)...)
+		n, err := q.exec(ctx, wipeReport, append(args, id.String(), device)...)
 		if err != nil || n == 0 {
 			return orNotFound(err)
 		}

@@ -34,9 +34,19 @@ func places(first, n int) string {
 	return strings.Join(all, ", ")
 }
 
-var findTexts = sized(func(n int) string {
-	return "SELECT " + keyColumns + " FROM api_key k JOIN tenant t ON t.id = k.tenant WHERE t.suspended = 0 AND k.id IN (" + places(1, n) + ")"
-})
+// among is the condition that a column has one of these values. SQLite keeps a compiled statement
+// for each number of them.
+func (l *lite) among(first int, values []string) (condition string, args []any) {
+	for _, v := range values {
+		args = append(args, v)
+	}
+	return "IN (" + places(first, len(values)) + ")", args
+}
+
+// among takes one parameter for all: each statement is planned anew for each connection.
+func (p *postgres) among(first int, values []string) (condition string, args []any) {
+	return "= ANY ($" + strconv.Itoa(first) + ")", []any{values}
+}
 
 // Key implements [provision.Keys]. Calls at the same time share a statement.
 func (d *DB) Key(ctx context.Context, id string) (provision.Key, error) {
@@ -55,10 +65,11 @@ func (d *DB) Key(ctx context.Context, id string) (provision.Key, error) {
 
 func (d *DB) findAll(ctx context.Context, batch []*found) []error {
 	now := d.recent.now()
-	ids, args := make([]string, len(batch)), make([]any, len(batch))
+	ids := make([]string, len(batch))
 	for i, f := range batch {
-		ids[i], args[i] = f.id, f.id
+		ids[i] = f.id
 	}
+	which, args := d.b.among(1, ids)
 	keys := map[string]*provision.Key{}
 	err := d.b.read(ctx, "find keys", job{single: true, scope: scope{keys: strings.Join(ids, ",")}, do: func(ctx context.Context, q querier) error {
 		clear(keys)
@@ -66,7 +77,7 @@ func (d *DB) findAll(ctx context.Context, batch []*found) []error {
 			k, err := scanKey(r)
 			keys[k.ID] = &k
 			return err
-		}, findTexts[len(batch)], args...)
+		}, "SELECT "+keyColumns+" FROM api_key k JOIN tenant t ON t.id = k.tenant WHERE t.suspended = 0 AND k.id "+which, args...)
 	}})
 	errs := make([]error, len(batch))
 	for i, f := range batch {

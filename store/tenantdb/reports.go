@@ -19,8 +19,8 @@ import (
 // one before, so what a power cut takes is back with the next.
 const settleAfter = 5 * time.Second
 
-// settleRows is how many reports one transaction writes.
-const settleRows = 64
+// settleRows is how many reports one transaction writes: others wait for it.
+const settleRows = 32
 
 // reports are those that came and are not in the database yet, the last one of each device.
 type reports struct {
@@ -121,49 +121,71 @@ func (d *DB) settle(ctx context.Context) error {
 }
 
 func (d *DB) settleSome(ctx context.Context, some []place, all map[place]report) error {
-	args := make([]any, 0, len(some)*reportArgCount+1)
-	for _, p := range some {
-		args = append(append(args, p.device, all[p].at), reportArgs(all[p].Report)...)
-	}
-	args = append(args, some[0].tenant)
-	return d.b.write(ctx, "keep reports", job{scope: scope{tenant: some[0].tenant, late: true}, do: func(ctx context.Context, q querier) error {
-		_, err := q.exec(ctx, reportTexts[len(some)], args...)
-		return err
+	tenant := some[0].tenant
+	return d.b.write(ctx, "keep reports", job{scope: scope{tenant: tenant, late: true}, do: func(ctx context.Context, q querier) error {
+		return d.b.keep(ctx, q, some, all)
 	}})
-}
-
-const reportArgCount = 13
-
-// reportText keeps the reports of n devices that are in one of the given states. The parameters are
-// device, time and report of each, and last the tenant.
-func reportText(n int, states string) string {
-	rows := make([]string, n)
-	for i := range rows {
-		rows[i] = "(" + places(1+i*reportArgCount, reportArgCount) + ")"
-	}
-	if n > 0 { // PostgreSQL takes the types of all rows from the first
-		rows[0] = "(CAST($1 AS TEXT), CAST($2 AS BIGINT), CAST($3 AS TEXT), CAST($4 AS TEXT), CAST($5 AS TEXT), CAST($6 AS TEXT), CAST($7 AS BIGINT), " +
-			"CAST($8 AS BIGINT), CAST($9 AS BIGINT), CAST($10 AS BIGINT), CAST($11 AS BIGINT), CAST($12 AS BIGINT), CAST($13 AS BIGINT))"
-	}
-	return "WITH v (id, at, version, os, state, fault, policy, seen, captured, filtered, held, waiting, needs_you) AS (VALUES " + strings.Join(rows, ", ") +
-		`) UPDATE device SET last_seen = v.at, agent_version = v.version, agent_os = v.os, agent_state = v.state, agent_fault = v.fault,
-		agent_policy = v.policy, seen = v.seen, captured = v.captured, filtered = v.filtered, held = v.held, waiting = v.waiting, needs_you = v.needs_you
-		FROM v WHERE device.tenant = $` + strconv.Itoa(1+n*reportArgCount) + ` AND device.id = v.id AND device.state IN (` + states + ")"
 }
 
 const callable = "'active', 'wiping'" // the states of devices that may check in
 
+// reportText keeps the report of one device that is in one of the given states.
+func reportText(states string) string {
+	return `UPDATE device SET last_seen = $1, agent_version = $2, agent_os = $3, agent_state = $4, agent_fault = $5, agent_policy = $6,
+		seen = $7, captured = $8, filtered = $9, held = $10, waiting = $11, needs_you = $12 WHERE tenant = $13 AND id = $14 AND state IN (` + states + ")"
+}
+
+// A device that came to another server meanwhile has a newer report.
+const notNewer = " AND last_seen <= "
+
 var (
-	// A device that came to another server meanwhile has a newer report.
-	reportTexts   = sized(func(n int) string { return reportText(n, callable) + " AND device.last_seen <= v.at" })
-	standingTexts = sized(func(n int) string {
-		return `SELECT d.id, t.name, p.grp, p.aliases, p.state, p.state_at, d.state, d.state_at, d.state_by,
-			coalesce((SELECT y.version FROM policy y WHERE y.tenant = p.tenant AND y.grp = p.grp),
-				(SELECT y.version FROM policy y WHERE y.tenant = p.tenant AND y.grp = ''), 0)
-			FROM device d JOIN person p ON p.tenant = d.tenant AND p.id = d.usr JOIN tenant t ON t.id = d.tenant
-			WHERE d.tenant = $1 AND t.suspended = 0 AND d.id IN (` + places(2, n) + ") AND d.state IN (" + callable + ")"
-	})
+	lateReport = reportText(callable) + notNewer + "$15"
+	wipeReport = reportText("'wiping'")
 )
+
+// keep goes row by row: of a list of rows, SQLite makes a table and goes through all devices.
+func (l *lite) keep(ctx context.Context, q querier, some []place, all map[place]report) error {
+	for _, p := range some {
+		r := all[p]
+		if _, err := q.exec(ctx, lateReport, append(append([]any{r.at}, reportArgs(r.Report)...), p.tenant, p.device, r.at)...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const reportArgCount = 13
+
+// lateReports keep the reports of n devices in one round trip. The parameters are device, time and
+// report of each, and last the tenant.
+var lateReports = sized(func(n int) string {
+	rows := make([]string, n)
+	for i := range rows {
+		rows[i] = "(" + places(1+i*reportArgCount, reportArgCount) + ")"
+	}
+	if n > 0 { // the types of all rows are taken from the first
+		rows[0] = "($1::text, $2::bigint, $3::text, $4::text, $5::text, $6::text, $7::bigint, $8::bigint, $9::bigint, $10::bigint, $11::bigint, $12::bigint, $13::bigint)"
+	}
+	return "WITH v (id, at, version, os, state, fault, policy, seen, captured, filtered, held, waiting, needs_you) AS (VALUES " + strings.Join(rows, ", ") +
+		`) UPDATE device SET last_seen = v.at, agent_version = v.version, agent_os = v.os, agent_state = v.state, agent_fault = v.fault,
+		agent_policy = v.policy, seen = v.seen, captured = v.captured, filtered = v.filtered, held = v.held, waiting = v.waiting, needs_you = v.needs_you
+		FROM v WHERE device.tenant = $` + strconv.Itoa(1+n*reportArgCount) + " AND device.id = v.id AND device.state IN (" + callable + ")" + notNewer + "v.at"
+})
+
+func (p *postgres) keep(ctx context.Context, q querier, some []place, all map[place]report) error {
+	args := make([]any, 0, len(some)*reportArgCount+1)
+	for _, p := range some {
+		args = append(append(args, p.device, all[p].at), reportArgs(all[p].Report)...)
+	}
+	_, err := q.exec(ctx, lateReports[len(some)], append(args, some[0].tenant)...)
+	return err
+}
+
+const standingText = `SELECT d.id, t.name, p.grp, p.aliases, p.state, p.state_at, d.state, d.state_at, d.state_by,
+	coalesce((SELECT y.version FROM policy y WHERE y.tenant = p.tenant AND y.grp = p.grp),
+		(SELECT y.version FROM policy y WHERE y.tenant = p.tenant AND y.grp = ''), 0)
+	FROM device d JOIN person p ON p.tenant = d.tenant AND p.id = d.usr JOIN tenant t ON t.id = d.tenant
+	WHERE d.tenant = $1 AND t.suspended = 0 AND d.state IN (` + callable + ") AND d.id "
 
 // caller is a device that is looked for, and the answer.
 type caller struct {
@@ -210,10 +232,11 @@ func (d *DB) standAll(ctx context.Context, batch []*caller) []error {
 }
 
 func (d *DB) standSome(ctx context.Context, tenant string, some []*caller) error {
-	args, found := []any{tenant}, map[string]*provision.Standing{}
-	for _, c := range some {
-		args = append(args, c.device)
+	ids, found := make([]string, len(some)), map[string]*provision.Standing{}
+	for i, c := range some {
+		ids[i] = c.device
 	}
+	which, args := d.b.among(2, ids)
 	err := d.b.read(ctx, "read standing", job{single: true, scope: scope{tenant: tenant}, do: func(ctx context.Context, q querier) error {
 		return each(ctx, q, func(r rows) error {
 			var s provision.Standing
@@ -226,7 +249,7 @@ func (d *DB) standSome(ctx context.Context, tenant string, some []*caller) error
 			s.UserAt, s.DeviceAt = moment(userAt), moment(deviceAt)
 			found[device] = &s
 			return err
-		}, standingTexts[len(some)], args...)
+		}, standingText+which, append([]any{tenant}, args...)...)
 	}})
 	for _, c := range some {
 		c.standing = found[c.device]
