@@ -18,11 +18,18 @@ import (
 const askEvery = 6
 
 // prober probes all connections of a Watch at the same moments, from one goroutine: the computer
-// wakes up once for all of them.
+// wakes up once for all of them. It also watches that they answer, by a clock of its own: the
+// deadline of a connection, once set, would wake the computer even after it was lifted.
 type prober struct {
 	every  time.Duration
+	limit  time.Duration // silence allowed to an answer
+	heard  chan struct{} // one-slot: a connection has answered
 	mu     sync.Mutex
 	idlers map[*idler]bool
+}
+
+func newProber(every, limit time.Duration) *prober {
+	return &prober{every: every, limit: limit, heard: make(chan struct{}, 1), idlers: make(map[*idler]bool)}
 }
 
 func (p *prober) set(i *idler, on bool) {
@@ -42,11 +49,45 @@ func (p *prober) run(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		p.mu.Lock()
-		for i := range p.idlers {
-			i.probe()
+		p.each(func(i *idler) { i.probe(p.heard) })
+		p.await(ctx)
+	}
+}
+
+func (p *prober) each(do func(*idler)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := range p.idlers {
+		do(i)
+	}
+}
+
+// await returns when every connection that was probed has answered or has been ended.
+func (p *prober) await(ctx context.Context) {
+	over := alarm.New(p.limit)
+	defer over.Stop()
+	for {
+		silent := 0
+		p.each(func(i *idler) {
+			if i.silent() {
+				silent++
+			}
+		})
+		if silent == 0 {
+			return
 		}
-		p.mu.Unlock()
+		select {
+		case <-ctx.Done():
+			return
+		case <-p.heard:
+		case <-over.C:
+			p.each(func(i *idler) {
+				if i.silent() {
+					i.c.wire.abort(errStalled)
+				}
+			})
+			return
+		}
 	}
 }
 
@@ -65,8 +106,9 @@ type idler struct {
 	mu     sync.Mutex
 	tag    int
 	probes int
-	owed   []string // commands to send one after the other, each when the one before is answered
-	waits  bool     // the server waits in IDLE
+	owed   []string      // commands to send one after the other, each when the one before is answered
+	waits  bool          // the server waits in IDLE
+	probed chan struct{} // set while the prober watches the answer; told when it has come
 }
 
 func newIdler(c *session, limit time.Duration, expiring func() bool) *idler {
@@ -83,8 +125,8 @@ func (i *idler) begin() {
 }
 
 // probe makes the server answer, which shows that the connection lives: it ends the IDLE and
-// starts another one. When no answer comes in time, the wire ends the connection.
-func (i *idler) probe() {
+// starts another one. Whoever probes watches the answer.
+func (i *idler) probe(heard chan struct{}) {
 	if i.expiring() {
 		select {
 		case i.due <- struct{}{}:
@@ -97,7 +139,7 @@ func (i *idler) probe() {
 	if !i.waits {
 		return // an answer is due already, and watched
 	}
-	i.waits = false
+	i.waits, i.probed = false, heard
 	i.owed = []string{"IDLE"}
 	if i.probes++; i.probes%askEvery == 0 {
 		i.owed = []string{"NOOP", "IDLE"}
@@ -115,9 +157,19 @@ func (i *idler) sendLocked() {
 	i.write(fmt.Sprintf("%c%d %s\r\n", ownTag, i.tag, command))
 }
 
-// write sends and has the wire watch for the answer. Its error is the wire's end, too.
+// silent reports whether the answer to a probe is still due.
+func (i *idler) silent() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.probed != nil
+}
+
+// write sends, and has the wire watch for the answer unless the prober does. Its error is the
+// wire's end, too.
 func (i *idler) write(text string) {
-	i.c.wire.expect(i.limit)
+	if i.probed == nil {
+		i.c.wire.expect(i.limit)
+	}
 	_, _ = i.c.wire.Write([]byte(text))
 }
 
@@ -127,7 +179,7 @@ func (i *idler) answer(line string) {
 	defer i.mu.Unlock()
 	if strings.HasPrefix(line, "+") {
 		i.waits = true
-		i.c.wire.expect(0)
+		i.restLocked()
 		return
 	}
 	_, rest, _ := strings.Cut(line, " ")
@@ -136,11 +188,24 @@ func (i *idler) answer(line string) {
 		i.sendLocked()
 		return
 	}
-	i.c.wire.expect(0)
+	i.restLocked()
 	select {
 	case i.refused <- refusedIdle(strings.ToUpper(kind), text):
 	default:
 	}
+}
+
+// restLocked says that nothing is due any more.
+func (i *idler) restLocked() {
+	if i.probed == nil {
+		i.c.wire.expect(0)
+		return
+	}
+	select {
+	case i.probed <- struct{}{}:
+	default:
+	}
+	i.probed = nil
 }
 
 // refusedIdle returns the fault behind a refusal, or nil when the server just has no IDLE,

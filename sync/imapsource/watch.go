@@ -29,7 +29,7 @@ func (s *Source) Watch(ctx context.Context, folders []string, changed func(folde
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	st := &states{tell: s.cfg.State, bad: make(map[string]fault.Code)}
-	p := &prober{every: s.cfg.Timeouts.Probe, idlers: make(map[*idler]bool)}
+	p := newProber(s.cfg.Timeouts.Probe, s.cfg.Timeouts.Answer)
 	var wg sync.WaitGroup
 	wg.Go(func() { p.run(ctx) })
 	errs := make(chan error, len(folders))
