@@ -91,8 +91,8 @@ var words = map[string]string{
 	"ask.deprovision.lose":    "Mails that wait on these computers now: %d. They are deleted without being saved to Salesforce, and stay in the mailbox.",
 	"ask.deprovision.yes":     "Deprovision",
 
-	"code.heading": "One-time code for %s", "code.label": "The code", "code.once": "It is shown this once and not kept. It ends at %s, or when it is used.",
-	"code.next": "Give it to the user in person, by telephone or in a safe chat. They enter it in Hawser and sign in with their own account. Not arrived in time? Make another one.",
+	"code.heading": "One-time code for %s", "code.label": "The code, where Hawser knows this server", "code.link": "The same as a link, where it does not", "code.once": "It is shown this once and not kept. It ends at %s, or when it is used.",
+	"code.next": "Give it to the user in person, by telephone or in a safe chat. They type “hawser enrol”, paste it, and sign in with their own account. Not arrived in time? Make another one.",
 	"code.done": "Back to %s",
 
 	"keys.heading": "Keys", "keys.what": "With a key, your company's server and its installers talk to this server. Two of a kind may live at the same time, so that a key can be changed without a gap.",

@@ -231,6 +231,7 @@ func (p *Page) askUser(r *http.Request, v *visit) (view, error) {
 // issued is something that is shown once.
 type issued struct {
 	What, Text string
+	Link       string // the same code with the address of this server
 	Ends       time.Time
 	Back       string
 }
@@ -259,6 +260,11 @@ func (p *Page) changeUser(r *http.Request, v *visit) (view, error) {
 	if err != nil {
 		return view{}, err
 	}
-	out := issued{What: one.ID, Text: code.Code, Ends: code.Expires, Back: back}
+	credential, err := provision.ParseCredential(code.Code)
+	if err != nil {
+		return view{}, err
+	}
+	link := provision.Link{Server: p.cfg.Base, Code: credential}.Text().Reveal()
+	out := issued{What: one.ID, Text: code.Code, Link: link, Ends: code.Expires, Back: back}
 	return view{name: "code", heading: say("code.heading", one.ID), nav: "users", data: out}, nil
 }
