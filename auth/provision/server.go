@@ -202,6 +202,7 @@ var answers = []struct {
 	{ErrState, http.StatusConflict, CodeState},
 	{ErrOlder, http.StatusConflict, CodeOlder},
 	{ErrSpent, http.StatusGone, CodeSpent},
+	{ErrBusy, http.StatusServiceUnavailable, reqsig.CodeUnavailable},
 }
 
 // explain turns an error into an answer, and logs the ones that nobody outside can mend.

@@ -28,6 +28,8 @@ var (
 	ErrTooMany = errors.New("too many live keys")
 	// ErrOlder: a policy of this version or a later one is kept already.
 	ErrOlder = errors.New("not newer")
+	// ErrBusy: the store has too much to do, or is being restarted; the call may be repeated.
+	ErrBusy = errors.New("store is busy")
 )
 
 // Store keeps what the protocol needs. Rules that every implementation follows:

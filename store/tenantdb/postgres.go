@@ -15,6 +15,8 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
+
+	"hawser/auth/provision"
 )
 
 // postgres is a database that several replicas may share.
@@ -170,10 +172,28 @@ func (p *postgres) write(ctx context.Context, op string, jobs ...job) error {
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("%s: %w", op, err)
+			return fmt.Errorf("%s: %w", op, passing(err))
 		}
 		return nil
 	}
+}
+
+// passing marks an error that goes away by itself: locks and connections that were waited for too
+// long, transactions that got in each other's way, a server that restarts or has no room.
+func passing(err error) error {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		switch {
+		case strings.HasPrefix(pg.Code, "40"), strings.HasPrefix(pg.Code, "53"), strings.HasPrefix(pg.Code, "57P"),
+			pg.Code == "55P03", pg.Code == "57014":
+			return fmt.Errorf("%w: %w", provision.ErrBusy, err)
+		}
+		return err
+	}
+	if pgconn.Timeout(err) || pgconn.SafeToRetry(err) || errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%w: %w", provision.ErrBusy, err)
+	}
+	return err
 }
 
 func (p *postgres) read(ctx context.Context, op string, j job) error {
@@ -182,7 +202,7 @@ func (p *postgres) read(ctx context.Context, op string, j job) error {
 		return p.readOnce(ctx, op, j)
 	}
 	if err := p.once(ctx, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", []job{j}); err != nil {
-		return fmt.Errorf("%s: %w", op, err)
+		return fmt.Errorf("%s: %w", op, passing(err))
 	}
 	return nil
 }
@@ -195,7 +215,7 @@ func (p *postgres) readOnce(ctx context.Context, op string, j job) error {
 		err = j.do(ctx, &pgSingle{on: conn, scope: j.scope})
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", op, err)
+		return fmt.Errorf("%s: %w", op, passing(err))
 	}
 	return nil
 }
