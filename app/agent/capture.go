@@ -42,7 +42,7 @@ func (a *Agent) newSource(ctx context.Context) (*imapsource.Source, error) {
 	return imapsource.New(imapsource.Config{
 		Addr: a.settings().Mail.IMAP, TLS: &tls.Config{RootCAs: a.pool, MinVersion: tls.VersionTLS12}, User: l.Address,
 		Token: tokens.Token, Log: a.cfg.Log, Now: a.cfg.Now,
-		State: func(c fault.Code) { a.watchChanged(c) },
+		State: func(c fault.Code) { a.watchChanged(c) }, Awake: a.member.Awake,
 	})
 }
 

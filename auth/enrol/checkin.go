@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -50,7 +51,7 @@ func (m *Member) checkIn(ctx context.Context, rec record) (time.Duration, error)
 	if err := m.heard(ctx, rec, out); err != nil {
 		return 0, err
 	}
-	wait := provision.NextCheckIn(min(max(time.Duration(out.Interval)*time.Second, first), most))
+	wait := m.nextCheckIn(min(max(time.Duration(out.Interval)*time.Second, first), most))
 	if out.PolicyVersion == 0 || rec.Policy != nil && rec.Policy.Version == out.PolicyVersion && rec.Group == out.Group {
 		return wait, nil
 	}
@@ -59,6 +60,26 @@ func (m *Member) checkIn(ctx context.Context, rec record) (time.Duration, error)
 		return 0, err
 	}
 	return wait, m.accept(ctx, rec.Pin, &envelope, func(*record) {})
+}
+
+// nextCheckIn returns how long the next check-in may take, which is close to the fifth more than the
+// interval that a company reckons with: most come earlier, with [Member.Awake].
+func (m *Member) nextCheckIn(interval time.Duration) time.Duration {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.early = m.cfg.Now().Add(interval * 2 / 3)
+	return interval*6/5 - rand.N(interval/20)
+}
+
+// Awake says that the computer is awake for something else: a check-in that is due soon costs less
+// now than a wake-up of its own.
+func (m *Member) Awake() {
+	m.mu.Lock()
+	soon := m.rec.stage() == Active && !m.early.IsZero() && m.cfg.Now().After(m.early)
+	m.mu.Unlock()
+	if soon {
+		m.tell()
+	}
 }
 
 // removed stores a proven order; what cannot be proven is not obeyed.

@@ -86,9 +86,10 @@ type Member struct {
 	cfg     Config
 	changed chan struct{} // one-slot: something for Run to look at
 
-	mu   sync.Mutex
-	rec  record
-	view View // Fault, Refused, Until and LastSuccess; the rest follows from rec
+	mu    sync.Mutex
+	rec   record
+	early time.Time // from when a check-in may come with another wake-up
+	view  View      // Fault, Refused, Until and LastSuccess; the rest follows from rec
 }
 
 // Open reads the record. A computer without one joins by its preset, when there is one.

@@ -258,12 +258,14 @@ func TestA42PolicyOfALiar(t *testing.T) {
 			policy provision.PolicyEnvelope
 			want   string
 		}{
-			"unsigned":     {unsigned, enrol.ReasonUnsigned},
-			"forged":       {forged, enrol.ReasonUnsigned},
-			"changed":      {changed, enrol.ReasonUnsigned},
-			"older":        {w.signed(4, nil), enrol.ReasonOlder},
-			"same number":  {w.signed(5, func(d *provision.PolicyDocument) { d.Locked = []string{"trust.hosts"} }), enrol.ReasonOlder},
-			"expired":      {w.signed(9, func(d *provision.PolicyDocument) { d.Expires = d.Issued.Add(time.Nanosecond) }), enrol.ReasonExpired},
+			"unsigned":    {unsigned, enrol.ReasonUnsigned},
+			"forged":      {forged, enrol.ReasonUnsigned},
+			"changed":     {changed, enrol.ReasonUnsigned},
+			"older":       {w.signed(4, nil), enrol.ReasonOlder},
+			"same number": {w.signed(5, func(d *provision.PolicyDocument) { d.Locked = []string{"trust.hosts"} }), enrol.ReasonOlder},
+			"expired": {w.signed(9, func(d *provision.PolicyDocument) {
+				d.Issued, d.Expires = d.Issued.Add(-2*time.Hour), d.Issued.Add(-time.Hour)
+			}), enrol.ReasonExpired},
 			"other tenant": {w.signed(9, func(d *provision.PolicyDocument) { d.Tenant = provision.NewTenantID() }), enrol.ReasonForeign},
 		}
 		w.lie("/v1/checkin", func(status int, body []byte) (int, []byte) {
@@ -377,5 +379,31 @@ func TestA06StaleProof(t *testing.T) {
 		}
 		c.prove()
 		c.await(enrol.Active, time.Minute)
+	})
+}
+
+// TestAwakeSharesAWakeUp: with a computer that wakes every 50 seconds anyway, no check-in wakes it
+// once more; and none comes early.
+func TestAwakeSharesAWakeUp(t *testing.T) {
+	t.Parallel()
+	in(t, func(w *world) {
+		c := w.registered()
+		defer c.close()
+		c.Nudge()
+		synctest.Wait()
+		for range 100 {
+			time.Sleep(25 * time.Second)
+			c.Awake() // too early
+			synctest.Wait()
+			before := w.calls
+			time.Sleep(25*time.Second - time.Millisecond)
+			synctest.Wait()
+			alone := w.calls - before
+			c.Awake()
+			synctest.Wait()
+			if shared := w.calls - before - alone; alone != 0 || shared != 1 {
+				t.Fatalf("%d check-ins of their own, %d shared", alone, shared)
+			}
+		}
 	})
 }

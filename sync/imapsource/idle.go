@@ -23,13 +23,17 @@ const askEvery = 6
 type prober struct {
 	every  time.Duration
 	limit  time.Duration // silence allowed to an answer
+	awake  func()
 	heard  chan struct{} // one-slot: a connection has answered
 	mu     sync.Mutex
 	idlers map[*idler]bool
 }
 
-func newProber(every, limit time.Duration) *prober {
-	return &prober{every: every, limit: limit, heard: make(chan struct{}, 1), idlers: make(map[*idler]bool)}
+func newProber(t Timeouts, awake func()) *prober {
+	if awake == nil {
+		awake = func() {}
+	}
+	return &prober{every: t.Probe, limit: t.Answer, awake: awake, heard: make(chan struct{}, 1), idlers: make(map[*idler]bool)}
 }
 
 func (p *prober) set(i *idler, on bool) {
@@ -50,6 +54,7 @@ func (p *prober) run(ctx context.Context) {
 		case <-tick.C:
 		}
 		p.each(func(i *idler) { i.probe(p.heard) })
+		p.awake()
 		p.await(ctx)
 	}
 }

@@ -56,6 +56,10 @@ type Config struct {
 	// again; nil: nobody. It is called from Watch's goroutines, one call at a time.
 	State func(fault.Code)
 
+	// Awake is called whenever Watch probes its connections, so that others can use the moment; nil:
+	// nobody. It has to return at once.
+	Awake func()
+
 	Log      *slog.Logger     // nil: none
 	Timeouts Timeouts         // zero fields have defaults
 	Now      func() time.Time // nil: time.Now

@@ -29,7 +29,7 @@ func (s *Source) Watch(ctx context.Context, folders []string, changed func(folde
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	st := &states{tell: s.cfg.State, bad: make(map[string]fault.Code)}
-	p := newProber(s.cfg.Timeouts.Probe, s.cfg.Timeouts.Answer)
+	p := newProber(s.cfg.Timeouts, s.cfg.Awake)
 	var wg sync.WaitGroup
 	wg.Go(func() { p.run(ctx) })
 	errs := make(chan error, len(folders))
