@@ -127,6 +127,7 @@ func check(t *testing.T, src, page, what string) {
 	switch {
 	case strings.HasPrefix(what, "hawser "):
 		checkCommand(t, page, strings.Fields(what)[1:])
+	case strings.HasPrefix(what, "hawserd "): // looked for where its commands are
 	case strings.HasPrefix(what, "--"):
 		if help, _ := hawserSays(t, "help"); !strings.Contains(help, what) {
 			t.Errorf("%s: no option %s goes with every command", page, what)

@@ -86,8 +86,15 @@ func TestHelpPageNamesWhatExists(t *testing.T) {
 	}
 	root := (&app{}).root()
 	seen := 0
+	var commands []string
 	for _, b := range shell.FindAllStringSubmatch(string(page), -1) {
-		for _, line := range strings.Split(strings.ReplaceAll(b[1], "\\\n", " "), "\n") {
+		commands = append(commands, strings.ReplaceAll(b[1], "\\\n", " "))
+	}
+	for _, m := range regexp.MustCompile("`(hawserd [^`]+)`").FindAllStringSubmatch(string(page), -1) {
+		commands = append(commands, m[1])
+	}
+	for _, b := range commands {
+		for _, line := range strings.Split(b, "\n") {
 			_, line, ok := strings.Cut(line, "hawserd ")
 			words := strings.Fields(strings.TrimPrefix(line, "hawserd "))
 			if !ok || len(words) == 0 {
