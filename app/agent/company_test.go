@@ -144,6 +144,17 @@ func (c *company) enrol() error {
 	return err
 }
 
+// join enables the user and registers the computer.
+func (c *company) join() {
+	c.t.Helper()
+	c.provision(companyName, "")
+	c.user.start()
+	if err := c.enrol(); err != nil {
+		c.t.Fatal(err)
+	}
+	c.signIn()
+}
+
 // state waits for a state, and returns the status.
 func (c *company) state(want control.State, limit time.Duration) control.Status {
 	c.t.Helper()
@@ -221,12 +232,7 @@ func TestFeatureA07Activation(t *testing.T) {
 func TestFeatureB08Lifecycle(t *testing.T) {
 	t.Parallel()
 	c := newCompany(t)
-	c.provision(companyName, "")
-	c.user.start()
-	if err := c.enrol(); err != nil {
-		t.Fatal(err)
-	}
-	c.signIn()
+	c.join()
 	c.mark(0)
 	c.await(1, time.Minute)
 	if d := c.devices(); len(d) != 1 || d[0].State != "active" {
@@ -330,12 +336,7 @@ func (c *company) nowhere(words ...string) {
 func TestFeatureA05OtherCompany(t *testing.T) {
 	t.Parallel()
 	c := newCompany(t)
-	c.provision(companyName, "")
-	c.user.start()
-	if err := c.enrol(); err != nil {
-		t.Fatal(err)
-	}
-	c.signIn()
+	c.join()
 	c.state(control.UpToDate, 30*time.Second)
 	const other = "Bolt AG"
 	c.addTenant(other)
@@ -363,12 +364,7 @@ func TestFeatureA05OtherCompany(t *testing.T) {
 func TestFaultF46BackendDown(t *testing.T) {
 	t.Parallel()
 	c := newCompany(t)
-	c.provision(companyName, "")
-	c.user.start()
-	if err := c.enrol(); err != nil {
-		t.Fatal(err)
-	}
-	c.signIn()
+	c.join()
 	c.state(control.UpToDate, 30*time.Second)
 	c.server.Down(syscall.SIGKILL)
 	c.mark(0)

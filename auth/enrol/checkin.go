@@ -43,10 +43,14 @@ func (m *Member) checkIn(ctx context.Context, rec record) (time.Duration, error)
 	}
 	out, err := api.CheckIn(ctx, report)
 	if err != nil {
-		return 0, refusedAs(err, fault.KeyRefused)
+		err = refusedAs(err, fault.KeyRefused)
+		if fault.Is(err, fault.KeyRefused) && !rec.Refused { // stored, or a cut line would undo it
+			err = errors.Join(err, m.changeOf(ctx, rec, func(r *record) { r.Refused = true }))
+		}
+		return 0, err
 	}
 	if out.State == provision.StandingRemoved {
-		return 0, m.removed(ctx, device, out)
+		return 0, m.removed(ctx, rec, out)
 	}
 	if err := m.heard(ctx, rec, out); err != nil {
 		return 0, err
@@ -59,7 +63,7 @@ func (m *Member) checkIn(ctx context.Context, rec record) (time.Duration, error)
 	if err != nil {
 		return 0, err
 	}
-	return wait, m.accept(ctx, rec.Pin, &envelope, func(*record) {})
+	return wait, m.accept(ctx, rec, &envelope, func(*record) {})
 }
 
 // nextCheckIn returns how long the next check-in may take, which is close to the fifth more than the
@@ -83,11 +87,15 @@ func (m *Member) Awake() {
 }
 
 // removed stores a proven order; what cannot be proven is not obeyed.
-func (m *Member) removed(ctx context.Context, device provision.Credential, out provision.CheckInOut) error {
+func (m *Member) removed(ctx context.Context, rec record, out provision.CheckInOut) error {
+	device, err := rec.device()
+	if err != nil {
+		return err
+	}
 	if out.Wipe == nil || !out.Wipe.Valid(device) {
 		return fault.New(fault.NotTheServer, "check in", errors.New("order to delete is not signed"))
 	}
-	err := m.change(ctx, func(r *record) {
+	err = m.changeOf(ctx, rec, func(r *record) {
 		r.Removed = &Order{At: out.Wipe.At, By: out.Wipe.By, Company: out.TenantName}
 		m.answered()
 	})
@@ -100,14 +108,15 @@ func (m *Member) removed(ctx context.Context, device provision.Credential, out p
 // heard stores what a check-in changed; most change nothing, and are shown only.
 func (m *Member) heard(ctx context.Context, rec record, out provision.CheckInOut) error {
 	suspended := out.State == provision.StandingSuspended
-	if rec.Suspended == suspended && rec.Company == out.TenantName && rec.Group == out.Group {
+	if !rec.Refused && rec.Suspended == suspended && rec.Company == out.TenantName && rec.Group == out.Group {
 		m.mu.Lock()
 		m.answered()
 		m.mu.Unlock()
 		m.cfg.Changed()
 		return nil
 	}
-	return m.change(ctx, func(r *record) {
+	return m.changeOf(ctx, rec, func(r *record) {
+		r.Refused = false
 		if r.Suspended = suspended; suspended {
 			r.Since = out.Since
 		}
@@ -116,14 +125,11 @@ func (m *Member) heard(ctx context.Context, rec record, out provision.CheckInOut
 	})
 }
 
-// accept puts a policy in force when it passes the pin; else the last good one stays, and the
+// accept puts a policy in force when it passes the pin of rec; else the last good one stays, and the
 // refusal is shown until a good one comes. A refused policy ends no check-in. What else is to be
 // stored goes with it in one write; e may be nil.
-func (m *Member) accept(ctx context.Context, pin provision.PolicyPin, e *provision.PolicyEnvelope, also func(*record)) error {
-	m.mu.Lock()
-	before := m.rec.Policy
-	m.mu.Unlock()
-	policy, refused := before, ""
+func (m *Member) accept(ctx context.Context, rec record, e *provision.PolicyEnvelope, also func(*record)) error {
+	pin, policy, refused := rec.Pin, rec.Policy, ""
 	if e != nil {
 		doc, next, err := pin.Accept(*e, m.cfg.Now())
 		if err == nil {
@@ -133,12 +139,12 @@ func (m *Member) accept(ctx context.Context, pin provision.PolicyPin, e *provisi
 			refused = reason(err)
 		}
 	}
-	err := m.change(ctx, func(r *record) {
+	err := m.changeOf(ctx, rec, func(r *record) {
 		r.Pin, r.Policy = pin, policy
 		m.view.Refused = refused
 		also(r)
 	})
-	if err == nil && !sameSettings(before, policy) {
+	if err == nil && !sameSettings(rec.Policy, policy) {
 		err = ErrSettings
 	}
 	return err

@@ -127,6 +127,9 @@ func (m *Member) View() View {
 	if m.rec.Policy != nil {
 		v.Policy, v.Expires = m.rec.Policy.Version, m.rec.Policy.Expires
 	}
+	if m.rec.Refused { // also while the server cannot be asked
+		v.Fault = fault.KeyRefused
+	}
 	switch v.Stage {
 	case Suspended:
 		v.Since = m.rec.Since
@@ -266,6 +269,16 @@ func (m *Member) change(ctx context.Context, edit func(*record)) error {
 	}
 	m.cfg.Changed()
 	return nil
+}
+
+// changeOf is change, unless another membership has begun since rec was read: an answer that comes
+// late is about nothing any more.
+func (m *Member) changeOf(ctx context.Context, rec record, edit func(*record)) error {
+	return m.change(ctx, func(r *record) {
+		if r.Registration == rec.Registration {
+			edit(r)
+		}
+	})
 }
 
 func (m *Member) store(ctx context.Context, edit func(*record)) error {

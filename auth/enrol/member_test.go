@@ -344,7 +344,7 @@ func TestB39KeyDisabled(t *testing.T) {
 	t.Parallel()
 	in(t, func(w *world) {
 		c := w.registered()
-		defer c.close()
+		defer func() { c.close() }()
 		row := w.row()
 		row.Suspended = true
 		w.ok(w.store.SetTenant(t.Context(), w.tenant, row, event()))
@@ -352,6 +352,49 @@ func TestB39KeyDisabled(t *testing.T) {
 		synctest.Wait()
 		if v := c.View(); v.Fault != fault.KeyRefused || v.Stage != enrol.Active || c.Doomed() {
 			t.Errorf("%+v", v)
+		}
+		w.mu.Lock() // no network and no restart is a way around it
+		w.down = true
+		w.mu.Unlock()
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		c.close()
+		c = w.open(enrol.Preset{})
+		synctest.Wait()
+		if v := c.View(); v.Fault != fault.KeyRefused {
+			t.Errorf("without a network: %+v", v)
+		}
+		w.mu.Lock()
+		w.down = false
+		w.mu.Unlock()
+		row.Suspended = false
+		w.ok(w.store.SetTenant(t.Context(), w.tenant, row, event()))
+		c.Nudge()
+		synctest.Wait()
+		if v := c.View(); v.Fault != "" {
+			t.Errorf("taken again: %+v", v)
+		}
+	})
+}
+
+// TestLateAnswer: what comes of an enrolment that another one has replaced changes nothing.
+func TestLateAnswer(t *testing.T) {
+	t.Parallel()
+	in(t, func(w *world) {
+		w.user(provision.Active)
+		c := w.open(enrol.Preset{})
+		defer c.close()
+		w.ok(c.Enrol(t.Context(), w.link()))
+		c.await(enrol.SigningIn, time.Minute)
+		w.lie("/v1/register", func(status int, body []byte) (int, []byte) {
+			w.lie("/v1/register", nil)
+			w.ok(c.Enrol(t.Context(), w.link())) // pasted while the answer was on its way
+			return status, body
+		})
+		c.prove()
+		synctest.Wait()
+		if v := c.View(); v.Stage == enrol.Active || !c.Pending() {
+			t.Errorf("the answer to the old one counts: %+v", v)
 		}
 	})
 }

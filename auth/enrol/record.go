@@ -27,7 +27,8 @@ type record struct {
 	Company   string    `json:"company,omitempty"`
 	Group     string    `json:"group,omitempty"`
 	Suspended bool      `json:"suspended,omitempty"`
-	Since     time.Time `json:"since,omitzero"` // of Suspended
+	Refused   bool      `json:"refused,omitempty"` // the server no longer takes the device's key
+	Since     time.Time `json:"since,omitzero"`    // of Suspended
 
 	Pin    provision.PolicyPin       `json:"pin"`
 	Policy *provision.PolicyDocument `json:"policy,omitempty"` // in force, accepted by Pin

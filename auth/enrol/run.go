@@ -145,7 +145,8 @@ func (m *Member) setUp(ctx context.Context, rec record) error {
 		return refusedAs(err, fault.EnrolRefused)
 	}
 	pin := provision.PolicyPin{Tenant: out.Tenant, Keys: out.PolicyKeys}
-	return m.accept(ctx, pin, out.Policy, func(r *record) {
+	rec.Pin = pin
+	return m.accept(ctx, rec, out.Policy, func(r *record) {
 		r.SetUp, r.Company = true, out.TenantName
 		m.answered()
 	})
@@ -179,12 +180,12 @@ func (m *Member) register(ctx context.Context, rec record) (time.Duration, error
 	out, err := api.Register(ctx, in)
 	var p *provision.Problem
 	if errors.As(err, &p) {
-		return m.notYet(ctx, p)
+		return m.notYet(ctx, rec, p)
 	}
 	if err != nil {
 		return 0, err
 	}
-	err = m.change(ctx, func(r *record) {
+	err = m.changeOf(ctx, rec, func(r *record) {
 		r.Device, r.Company, r.Group, r.Suspended = out.Device, out.TenantName, out.Group, false
 		r.Key, r.Proofs, r.Ticket = "", nil, ""
 		m.answered()
@@ -194,8 +195,8 @@ func (m *Member) register(ctx context.Context, rec record) (time.Duration, error
 }
 
 // notYet stores what a refusal leaves of the proofs.
-func (m *Member) notYet(ctx context.Context, p *provision.Problem) (time.Duration, error) {
-	err := m.change(ctx, func(r *record) {
+func (m *Member) notYet(ctx context.Context, rec record, p *provision.Problem) (time.Duration, error) {
+	err := m.changeOf(ctx, rec, func(r *record) {
 		if p.Ticket != "" {
 			r.Ticket, r.Proofs = p.Ticket, nil
 		}
