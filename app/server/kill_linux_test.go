@@ -57,53 +57,86 @@ func killRegistrations(t *testing.T, s site, c colony, tr *trap) {
 		}
 		return err
 	})
-	total := dryRun(t, s, c, tr, people[mostSteps-1])
+	k := killer{site: s, colony: c, trap: tr, people: people, devices: map[string]string{}}
+	total := k.dryRun(t)
 	stride := max(1, total/2)
 	if *everyStep {
 		stride = 1
 	}
-	devices, killed := map[string]string{}, 0
-	for n := 0; n < mostSteps-1; n += stride {
-		who := people[n]
-		p := s.start(t)
-		body := who.register(t, c.issuer)
-		stopWatching := watchLog(t, s, tr)
-		tr.arm(n, p.kill)
-		status, first, err := p.try(t, who.code, "POST /v1/register", body)
-		sprung, _ := tr.disarm()
-		stopWatching()
-		if !sprung && (err != nil || status != http.StatusOK) {
-			t.Fatalf("step %d: the client hears %d %s, %v", n, status, first, err)
+	killed, after := 0, 0
+	for n, more := 0, true; (more || n < total) && len(k.people) > 0; n += stride {
+		at, sprung := k.atOrBefore(t, n, after)
+		if more = sprung && at == n; sprung {
+			killed, after = killed+1, at+1
 		}
-		p.kill()
-		again := s.start(t)
-		devices[who.user] = again.enrol(t, who, c.issuer).ID
-		if err == nil && !strings.Contains(first, devices[who.user]) {
-			t.Errorf("step %d: the retry gives %s after %s", n, devices[who.user], first)
-		}
-		again.kill()
-		if !sprung {
-			break
-		}
-		killed++
 	}
 	t.Logf("killed at %d of %d steps", killed, total)
 	if killed < 2 {
 		t.Errorf("killed at %d steps of %d", killed, total)
 	}
-	oneOfEach(t, s, c, devices)
+	oneOfEach(t, s, c, k.devices)
+}
+
+// killer registers people who were provisioned, each once.
+type killer struct {
+	site    site
+	colony  colony
+	trap    *trap
+	people  []citizen
+	devices map[string]string // by user, what the retries gave
+}
+
+func (k *killer) next() citizen {
+	who := k.people[0]
+	k.people = k.people[1:]
+	return who
+}
+
+// atOrBefore kills at step n. Writes that come close together are seen as one, so that a registration may end before a
+// step that another one has: then another is killed halfway back, but not before a step.
+func (k *killer) atOrBefore(t *testing.T, n, before int) (at int, sprung bool) {
+	for ; len(k.people) > 0; n = (n + before) / 2 {
+		sprung = k.at(t, n)
+		if sprung || n <= before {
+			break
+		}
+	}
+	return n, sprung
+}
+
+// at kills the server at a step of a registration and registers again. It reports whether there was such a step.
+func (k *killer) at(t *testing.T, n int) (sprung bool) {
+	who := k.next()
+	p := k.site.start(t)
+	body := who.register(t, k.colony.issuer)
+	stopWatching := watchLog(t, k.site, k.trap)
+	k.trap.arm(n, p.kill)
+	status, first, err := p.try(t, who.code, "POST /v1/register", body)
+	sprung, _ = k.trap.disarm()
+	stopWatching()
+	if !sprung && (err != nil || status != http.StatusOK) {
+		t.Fatalf("step %d: the client hears %d %s, %v", n, status, first, err)
+	}
+	p.kill()
+	again := k.site.start(t)
+	k.devices[who.user] = again.enrol(t, who, k.colony.issuer).ID
+	if err == nil && !strings.Contains(first, k.devices[who.user]) {
+		t.Errorf("step %d: the retry gives %s after %s", n, k.devices[who.user], first)
+	}
+	again.kill()
+	return sprung
 }
 
 // dryRun counts the steps.
-func dryRun(t *testing.T, s site, c colony, tr *trap, who citizen) int {
-	p := s.start(t)
-	body := who.register(t, c.issuer)
-	stopWatching := watchLog(t, s, tr)
-	tr.arm(1_000_000, func() {})
+func (k *killer) dryRun(t *testing.T) int {
+	who, p := k.next(), k.site.start(t)
+	body := who.register(t, k.colony.issuer)
+	stopWatching := watchLog(t, k.site, k.trap)
+	k.trap.arm(1_000_000, func() {})
 	if status, answer, err := p.try(t, who.code, "POST /v1/register", body); err != nil || status != 200 {
 		t.Fatalf("%d %s, %v", status, answer, err)
 	}
-	_, steps := tr.disarm()
+	_, steps := k.trap.disarm()
 	stopWatching()
 	p.kill()
 	return steps
