@@ -2,49 +2,21 @@ package agent_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/go-rod/rod"
-	"github.com/go-rod/rod/lib/launcher"
 	"github.com/go-rod/rod/lib/proto"
 
 	"hawser/app/control"
+	"hawser/auth/oauth/browsertest"
 	"hawser/sync/fault"
 	"hawser/sync/salesforce/salesforcetest"
 )
-
-// chromium starts a real browser for the length of the test.
-func chromium(t testing.TB) *rod.Browser {
-	t.Helper()
-	needs(t, "chromium")
-	bin, err := exec.LookPath("chromium")
-	if err != nil {
-		t.Fatal(err)
-	}
-	l := launcher.New().Bin(bin).NoSandbox(true).Headless(true).Leakless(false).UserDataDir(shortDir(t)).
-		Set("disable-gpu").Set("no-first-run").Set("disable-background-networking").Set("disable-component-update").Set("disable-sync").
-		Append("disable-features", "BackForwardCache") // a frozen page that the test still asks never answers
-	address, err := l.Launch()
-	if err != nil {
-		t.Fatalf("start chromium: %v", err)
-	}
-	t.Cleanup(func() {
-		l.Kill()
-		l.Cleanup()
-	})
-	b := rod.New().Context(t.Context()).ControlURL(address)
-	if err := b.Connect(); err != nil {
-		t.Fatalf("connect to chromium: %v", err)
-	}
-	return b
-}
 
 // person is somebody with a browser at a login page.
 type person struct {
@@ -73,24 +45,10 @@ func (p *person) visit(ctx context.Context, shown string) error {
 		return err
 	}
 	defer func() { _ = page.Close() }()
-	for _, step := range []struct {
-		selector string
-		do       func(*rod.Element) error
-	}{
-		{"#username", func(e *rod.Element) error { return errors.Join(e.SelectAllText(), e.Input(p.user)) }},
-		{"#password", func(e *rod.Element) error { return e.Input(p.password) }},
-		{"#login", press},
-		{p.answer, press},
-		{"h1 + #text", func(e *rod.Element) (err error) { p.text, err = e.Text(); return err }},
-		{"h1", func(e *rod.Element) (err error) { p.title, err = e.Text(); return err }},
-	} {
-		e, err := find(ctx, page, step.selector)
-		if err == nil {
-			err = step.do(e)
-		}
-		if err != nil {
-			return fmt.Errorf("%s: %w", step.selector, err)
-		}
+	err = browsertest.Do(page, browsertest.Type("#username", p.user), browsertest.Type("#password", p.password), browsertest.Press("#login"),
+		browsertest.Press(p.answer), browsertest.Read("h1 + #text", &p.text), browsertest.Read("h1", &p.title))
+	if err != nil {
+		return err
 	}
 	where, err := page.Eval("() => location.href + ' ' + document.referrer")
 	if err != nil {
@@ -98,17 +56,6 @@ func (p *person) visit(ctx context.Context, shown string) error {
 	}
 	p.address = where.Value.Str()
 	return nil
-}
-
-func press(e *rod.Element) error { return e.Click(proto.InputMouseButtonLeft, 1) }
-
-// find waits for an element.
-func find(ctx context.Context, page *rod.Page, selector string) (*rod.Element, error) {
-	e, err := page.Context(ctx).Timeout(30 * time.Second).Element(selector)
-	if err != nil {
-		return nil, err
-	}
-	return e.CancelTimeout(), nil
 }
 
 // record returns the address that the agent gave to BROWSER.
@@ -146,7 +93,7 @@ func TestBrowserSignIn(t *testing.T) {
 	t.Parallel()
 	needs(t, "chromium", "xdg-open")
 	s := newScene(t, nil)
-	browser := chromium(t)
+	browser := browsertest.Start(t)
 	opened := filepath.Join(s.user.home, "opened")
 	script := filepath.Join(s.user.home, "browser")
 	if err := os.WriteFile(script, fmt.Appendf(nil, "#!/bin/sh\nprintf '%%s\\n' \"$1\" >>'%s'\n", opened), 0o700); err != nil {

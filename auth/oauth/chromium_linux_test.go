@@ -13,43 +13,18 @@ import (
 	"time"
 
 	"github.com/go-rod/rod"
-	"github.com/go-rod/rod/lib/launcher"
+	"github.com/go-rod/rod/lib/proto"
 
+	"hawser/auth/oauth/browsertest"
 	"hawser/auth/oauth/oauthtest"
 	"hawser/sync/fault"
 )
-
-// chromium starts a real browser for one test.
-func chromium(t *testing.T) *rod.Browser {
-	t.Helper()
-	bin, err := exec.LookPath("chromium")
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("chromium is missing")
-		}
-		t.Skip("chromium is missing")
-	}
-	l := launcher.New().Bin(bin).NoSandbox(true).Leakless(false).UserDataDir(t.TempDir())
-	control, err := l.Launch()
-	if err != nil {
-		t.Fatal(err)
-	}
-	b := rod.New().Context(t.Context()).ControlURL(control)
-	if err := b.Connect(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		l.Kill()
-		l.Cleanup()
-	})
-	return b
-}
 
 // TestChromium fills the login pages of every kind of issuer in a real browser, in good days and in
 // bad ones, and looks at the page where it ends.
 func TestChromium(t *testing.T) {
 	t.Parallel()
-	browser := chromium(t)
+	browser := browsertest.Start(t)
 	t.Run("stale tab", func(t *testing.T) { staleTab(t, browser) })
 	t.Run("slow user", func(t *testing.T) { slowUser(t, browser) })
 	for name, v := range visits {
@@ -94,7 +69,7 @@ func (v visit) run(t *testing.T, browser *rod.Browser) {
 		want = "Return to Hawser: it says what happened and what to do. You can close this tab."
 	}
 	var end, address string
-	_, err := SignIn(t.Context(), Request{Provider: p, Log: quiet(), Timeout: time.Minute,
+	_, err := SignIn(t.Context(), Request{Provider: p, Log: quiet(), Timeout: 3 * time.Minute,
 		Check: func(context.Context, Grant) error {
 			if v.other {
 				return fault.New(fault.WrongAccount, "compare accounts", nil)
@@ -102,13 +77,16 @@ func (v visit) run(t *testing.T, browser *rod.Browser) {
 			return nil
 		},
 		Open: func(ctx context.Context, open string) error {
-			return rod.Try(func() {
-				page := logIn(browser.Context(context.WithoutCancel(ctx)).Timeout(40*time.Second), open)
-				defer page.MustClose()
-				page.MustElement(button).MustClick()
-				end = page.MustElement("h1 + #text").MustText()
-				address = page.MustInfo().URL
-			})
+			page, err := logIn(browser.Context(context.WithoutCancel(ctx)), open)
+			if err != nil {
+				return err
+			}
+			defer page.MustClose()
+			if err := browsertest.Do(page, browsertest.Press(button), browsertest.Read("h1 + #text", &end)); err != nil {
+				return err
+			}
+			address = page.MustInfo().URL
+			return nil
 		}})
 	if v.want == "" && err != nil || v.want != "" && !fault.Is(err, v.want) {
 		t.Errorf("%v, want %s", err, v.want)
@@ -125,12 +103,13 @@ func (v visit) run(t *testing.T, browser *rod.Browser) {
 }
 
 // logIn opens a login page and fills it.
-func logIn(browser *rod.Browser, open string) *rod.Page {
-	page := browser.MustPage(open)
-	page.MustElement("#username").MustInput("alice@example.org")
-	page.MustElement("#password").MustInput("password")
-	page.MustElement("#login").MustClick()
-	return page
+func logIn(browser *rod.Browser, open string) (*rod.Page, error) {
+	page, err := browser.Page(proto.TargetCreateTarget{URL: open})
+	if err != nil {
+		return nil, err
+	}
+	return page, browsertest.Do(page, browsertest.Type("#username", "alice@example.org"),
+		browsertest.Type("#password", "password"), browsertest.Press("#login"))
 }
 
 // slowUser presses Allow when nobody waits any more: the code goes nowhere.
@@ -142,18 +121,22 @@ func slowUser(t *testing.T, browser *rod.Browser) {
 	if !fault.Is(err, fault.SignInTimeout) {
 		t.Errorf("%v", err)
 	}
-	var address string
-	err = rod.Try(func() {
-		page := logIn(browser.Timeout(40*time.Second), <-opened)
-		defer page.MustClose()
-		approve := page.MustElement("#approve")
-		gone := page.MustWaitNavigation()
-		approve.MustClick()
-		gone()
-		address = page.MustEval(`() => document.body.innerText`).Str()
-	})
-	if err != nil || !strings.Contains(address, "localhost") {
-		t.Errorf("the browser shows %q, %v", address, err)
+	page, err := logIn(browser, <-opened)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer page.MustClose()
+	if err := browsertest.Do(page, browsertest.Press("#approve")); err != nil {
+		t.Fatal(err)
+	}
+	var shown string
+	for deadline := time.Now().Add(browsertest.Patience); !strings.Contains(shown, "localhost"); time.Sleep(50 * time.Millisecond) {
+		if body, err := page.Eval(`() => document.body.innerText`); err == nil {
+			shown = body.Value.Str()
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the browser shows %q", shown)
+		}
 	}
 	if n := iss.Count("token:authorization_code"); n != 0 {
 		t.Errorf("%d token requests", n)
@@ -177,7 +160,7 @@ func staleTab(t *testing.T, browser *rod.Browser) {
 		err := rod.Try(func() {
 			page := browser.MustPage(stale)
 			defer page.MustClose()
-			if text := page.Timeout(20 * time.Second).MustElement("h1").MustText(); text != "This sign-in is out of date" {
+			if text := page.Timeout(browsertest.Patience).MustElement("h1").MustText(); text != "This sign-in is out of date" {
 				t.Errorf("the stale tab says %q", text)
 			}
 		})

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -18,10 +17,10 @@ import (
 
 	"github.com/go-rod/rod"
 	"github.com/go-rod/rod/lib/input"
-	"github.com/go-rod/rod/lib/launcher"
 	"github.com/go-rod/rod/lib/proto"
 
 	"hawser/app/server/admin"
+	"hawser/auth/oauth/browsertest"
 	"hawser/auth/provision"
 	"hawser/sync/salesforce/salesforcetest"
 )
@@ -34,29 +33,7 @@ func chromium(t testing.TB) *rod.Browser {
 	if testing.Short() {
 		t.Skip("takes a real browser")
 	}
-	bin, err := exec.LookPath("chromium")
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("chromium is missing")
-		}
-		t.Skip("chromium is missing")
-	}
-	l := launcher.New().Bin(bin).NoSandbox(true).Headless(true).Leakless(false).UserDataDir(t.TempDir()).
-		Set("disable-gpu").Set("no-first-run").Set("disable-background-networking").Set("disable-component-update").Set("disable-sync").
-		Set("ignore-certificate-errors").Append("disable-features", "BackForwardCache")
-	address, err := l.Launch()
-	if err != nil {
-		t.Fatalf("start chromium: %v", err)
-	}
-	t.Cleanup(func() {
-		l.Kill()
-		l.Cleanup()
-	})
-	b := rod.New().Context(t.Context()).ControlURL(address)
-	if err := b.Connect(); err != nil {
-		t.Fatalf("connect to chromium: %v", err)
-	}
-	return b
+	return browsertest.Start(t)
 }
 
 // tab is a page of the browser with an admin before it.
@@ -106,7 +83,7 @@ func (t *tab) eval(js string, args ...any) string {
 
 func (t *tab) find(selector string) *rod.Element {
 	t.Helper()
-	e, err := t.page.Element(selector)
+	e, err := browsertest.Find(t.page, selector)
 	if err != nil {
 		t.Fatalf("%s: %v", selector, err)
 	}
@@ -144,11 +121,11 @@ func (t *tab) signIn(user string) {
 	t.Helper()
 	t.open(admin.SignInPath(t.acme.String()))
 	t.heading("Sign in to Hawser Admin")
-	t.ok(t.find("main a.button").Click(proto.InputMouseButtonLeft, 1))
+	t.ok(browsertest.Do(t.page, browsertest.Press("main a.button")))
 	t.ok(t.find("#username").Input(user))
 	t.ok(t.find("#password").Input(salesforcetest.DefaultPassword))
-	t.ok(t.find("#login").Click(proto.InputMouseButtonLeft, 1))
-	t.ok(t.find("#approve").Click(proto.InputMouseButtonLeft, 1))
+	t.ok(browsertest.Do(t.page, browsertest.Press("#login")))
+	t.ok(browsertest.Do(t.page, browsertest.Press("#approve")))
 }
 
 func (t *tab) press(keys ...input.Key) {
@@ -373,11 +350,11 @@ func TestAccessibleEverywhere(t *testing.T) {
 		a.everyLook(one.name)
 	}
 	a.open("/admin/users/p-ann/code")
-	a.ok(a.find("form.ask button").Click(proto.InputMouseButtonLeft, 1))
+	a.ok(browsertest.Do(a.page, browsertest.Press("form.ask button")))
 	a.heading("One-time code for p-ann")
 	a.everyLook("code")
 	a.open("/admin/users/p-ann/suspend")
-	a.ok(a.find("form.ask button").Click(proto.InputMouseButtonLeft, 1))
+	a.ok(browsertest.Do(a.page, browsertest.Press("form.ask button")))
 	a.heading("p-ann")
 	a.everyLook("user-suspended")
 	a.quiet()
