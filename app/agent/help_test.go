@@ -296,13 +296,21 @@ func checkPolicy(t *testing.T, text []byte) {
 // TestHelpPagesQuoteOurWords finds texts on the pages for everybody that no program of ours says.
 func TestHelpPagesQuoteOurWords(t *testing.T) {
 	t.Parallel()
-	raw, err := assets.Translations.ReadFile("translation/en.json")
-	if err != nil {
-		t.Fatal(err)
+	parts, err := fs.Glob(assets.Translations, "translation/en/*.json")
+	if err != nil || len(parts) == 0 {
+		t.Fatal(parts, err)
 	}
-	var catalogue map[string]any
-	if err := json.Unmarshal(raw, &catalogue); err != nil {
-		t.Fatal(err)
+	catalogue := map[string]any{}
+	var texts []byte
+	for _, part := range parts {
+		raw, err := assets.Translations.ReadFile(part)
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts = append(texts, raw...)
+		if err := json.Unmarshal(raw, &catalogue); err != nil {
+			t.Fatal(err)
+		}
 	}
 	placeholder := regexp.MustCompile(`\\\{\\\{[^}]*\\\}\\\}`)
 	var patterns []*regexp.Regexp
@@ -315,7 +323,7 @@ func TestHelpPagesQuoteOurWords(t *testing.T) {
 			patterns = append(patterns, regexp.MustCompile(`(?s)^`+placeholder.ReplaceAllString(regexp.QuoteMeta(text.(string)), `.*?`)+`$`))
 		}
 	}
-	src := shipped(t) + string(raw)
+	src := shipped(t) + string(texts)
 	for _, name := range forEverybody {
 		for _, m := range quoted.FindAllStringSubmatch(fence.ReplaceAllString(helpPage(t, name), ""), -1) {
 			says := func(p *regexp.Regexp) bool { return p.String() != "(?s)^.*?$" && p.MatchString(m[1]) }

@@ -38,14 +38,14 @@ func New(lang string) *Localizer {
 
 // Languages returns the languages that have a catalogue, such as "de", in alphabetical order.
 func Languages() []string {
-	files, err := fs.Glob(assets.Translations, "translation/*.json")
+	folders, err := fs.Glob(assets.Translations, "translation/*")
 	if err != nil {
 		return nil // only a malformed pattern ends here
 	}
-	for i, f := range files {
-		files[i] = strings.TrimSuffix(strings.TrimPrefix(f, "translation/"), ".json")
+	for i, f := range folders {
+		folders[i] = strings.TrimPrefix(f, "translation/")
 	}
-	return files
+	return folders
 }
 
 // Lang returns the language spoken, such as "de".
@@ -98,8 +98,11 @@ func open(lang string) *i18n.Localizer {
 	bundle := i18n.NewBundle(language.English)
 	bundle.RegisterUnmarshalFunc("json", json.Unmarshal)
 	for _, name := range []string{fallback, lang} {
-		if raw, err := assets.Translations.ReadFile("translation/" + name + ".json"); err == nil {
-			_, _ = bundle.ParseMessageFileBytes(raw, name+".json") // see above
+		parts, _ := fs.Glob(assets.Translations, "translation/"+name+"/*.json") // see above
+		for _, part := range parts {
+			if raw, err := assets.Translations.ReadFile(part); err == nil {
+				_, _ = bundle.ParseMessageFileBytes(raw, name+".json")
+			}
 		}
 		if lang == fallback {
 			break

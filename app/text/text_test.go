@@ -2,6 +2,7 @@ package text_test
 
 import (
 	"encoding/json"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -16,18 +17,31 @@ import (
 	"hawser/sync/fault"
 )
 
-// catalogue reads one language's file as it is.
+// catalogue reads one language's files as they are.
 func catalogue(t *testing.T, lang string) map[string]any {
 	t.Helper()
-	raw, err := assets.Translations.ReadFile("translation/" + lang + ".json")
-	if err != nil {
-		t.Fatal(err)
+	parts, err := fs.Glob(assets.Translations, "translation/"+lang+"/*.json")
+	if err != nil || len(parts) == 0 {
+		t.Fatalf("%s: %q, %v", lang, parts, err)
 	}
-	var m map[string]any
-	if err := json.Unmarshal(raw, &m); err != nil {
-		t.Fatalf("%s: %v", lang, err)
+	all := map[string]any{}
+	for _, part := range parts {
+		raw, err := assets.Translations.ReadFile(part)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var m map[string]any
+		if err := json.Unmarshal(raw, &m); err != nil {
+			t.Fatalf("%s: %v", part, err)
+		}
+		for id, v := range m {
+			if _, twice := all[id]; twice {
+				t.Errorf("%s: %s stands in another part too", part, id)
+			}
+			all[id] = v
+		}
 	}
-	return m
+	return all
 }
 
 // forms returns all texts of an entry: one, or one per plural form.
