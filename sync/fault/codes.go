@@ -41,6 +41,16 @@ const (
 	MailTooLarge   Code = "mail-too-large"  // over the size Hawser carries
 	MailUnreadable Code = "mail-unreadable" // no reading of it was possible
 
+	// A mail that a person decides about.
+	Unmatched      Code = "unmatched"       // no contact or lead carries one of its addresses
+	BlockedAddress Code = "blocked-address" // somebody in a followed thread is on a block list
+	MarkedPrivate  Code = "marked-private"  // by its sender: Sensitivity
+	SensitiveWord  Code = "sensitive-word"  // in the subject or the text
+	SensitiveLabel Code = "sensitive-label" // set in the mailbox
+	ChoosePerson   Code = "choose-person"   // several records carry one address
+	ChooseRelated  Code = "choose-related"  // several open opportunities or cases fit
+	ChooseFiles    Code = "choose-files"    // whether attachments are saved is asked each time
+
 	// Salesforce.
 	APIDisabled       Code = "api-disabled"       // "API Enabled" or the app's API scope is missing
 	LimitReached      Code = "limit-reached"      // the org's daily calls are used up
@@ -103,6 +113,9 @@ var classes = map[Code]Class{
 
 	MailRefused: User, MailBusy: Retry, MailProtocol: Retry, FolderMissing: User, MailGone: User,
 	MailTooLarge: User, MailUnreadable: User,
+
+	Unmatched: User, BlockedAddress: User, MarkedPrivate: User, SensitiveWord: User, SensitiveLabel: User,
+	ChoosePerson: User, ChooseRelated: User, ChooseFiles: User,
 
 	APIDisabled: Admin, LimitReached: Retry, BudgetSpent: Retry, OrgReadOnly: Retry, RecordLocked: Retry,
 	NothingSavable: Admin, EmailRefused: Retry, ReferenceRefused: Retry, PermissionMissing: Admin,
