@@ -155,9 +155,9 @@ func decodeRef(word string) (capture.Ref, error) {
 }
 
 // Capture implements control.Agent.
-func (a *Agent) Capture(ctx context.Context, words []string) (control.CaptureResult, error) {
-	refs := make([]capture.Ref, len(words))
-	for i, w := range words {
+func (a *Agent) Capture(ctx context.Context, req control.CaptureRequest) (control.CaptureResult, error) {
+	refs := make([]capture.Ref, len(req.Refs))
+	for i, w := range req.Refs {
 		r, err := decodeRef(w)
 		if err != nil {
 			return control.CaptureResult{}, err
@@ -253,8 +253,8 @@ func (a *Agent) SkipItem(ctx context.Context, id int64) error {
 }
 
 // Journal implements control.Agent.
-func (a *Agent) Journal(ctx context.Context, limit int) ([]control.JournalItem, error) {
-	rows, err := a.db.Journal(ctx, limit)
+func (a *Agent) Journal(ctx context.Context, q control.JournalQuery) ([]control.JournalItem, error) {
+	rows, err := a.db.Journal(ctx, q.Limit)
 	if err != nil {
 		return nil, err
 	}

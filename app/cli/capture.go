@@ -109,7 +109,7 @@ func parseNumbers(s string, most int) ([]int, bool) {
 }
 
 func (a *app) capture(ctx context.Context, agent *control.Client, refs []string) error {
-	r, err := agent.Capture(ctx, refs)
+	r, err := agent.Capture(ctx, control.CaptureRequest{Refs: refs})
 	if err != nil {
 		return err
 	}

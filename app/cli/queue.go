@@ -156,7 +156,7 @@ func (a *app) journalCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			items, err := agent.Journal(cmd.Context(), limit)
+			items, err := agent.Journal(cmd.Context(), control.JournalQuery{Limit: limit})
 			if err != nil {
 				return err
 			}

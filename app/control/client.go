@@ -133,8 +133,8 @@ func (c *Client) Mails(ctx context.Context, q MailQuery) ([]Mail, error) {
 }
 
 // Capture implements [Agent.Capture].
-func (c *Client) Capture(ctx context.Context, refs []string) (CaptureResult, error) {
-	return call[CaptureResult](ctx, c, "capture", captureRequest{Refs: refs})
+func (c *Client) Capture(ctx context.Context, r CaptureRequest) (CaptureResult, error) {
+	return call[CaptureResult](ctx, c, "capture", r)
 }
 
 // Queue implements [Agent.Queue].
@@ -153,8 +153,8 @@ func (c *Client) SkipItem(ctx context.Context, id int64) error {
 }
 
 // Journal implements [Agent.Journal].
-func (c *Client) Journal(ctx context.Context, limit int) ([]JournalItem, error) {
-	return call[[]JournalItem](ctx, c, "journal", listRequest{Limit: limit})
+func (c *Client) Journal(ctx context.Context, q JournalQuery) ([]JournalItem, error) {
+	return call[[]JournalItem](ctx, c, "journal", q)
 }
 
 func (c *Client) do(ctx context.Context, verb string, in any) error {

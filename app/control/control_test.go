@@ -122,11 +122,11 @@ func TestCommandsCrossTheWire(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(items, agent.Items) {
 		t.Errorf("Queue = %+v, %v", items, err)
 	}
-	sent, err := c.Journal(ctx, 20)
+	sent, err := c.Journal(ctx, control.JournalQuery{Limit: 20})
 	if err != nil || !reflect.DeepEqual(sent, agent.Sent) {
 		t.Errorf("Journal = %+v, %v", sent, err)
 	}
-	res, err := c.Capture(ctx, []string{"INBOX/7/42", "b"})
+	res, err := c.Capture(ctx, control.CaptureRequest{Refs: []string{"INBOX/7/42", "b"}})
 	if err != nil || res != agent.Result {
 		t.Errorf("Capture = %+v, %v", res, err)
 	}

@@ -93,11 +93,11 @@ func (s *server) routes() http.Handler {
 	mux.Handle("POST /v1/resume", plain(s, func(ctx context.Context, _ none) (none, error) { return none{}, a.Resume(ctx) }))
 	mux.Handle("POST /v1/stop", plain(s, func(ctx context.Context, _ none) (none, error) { return none{}, a.Stop(ctx) }))
 	mux.Handle("POST /v1/mails", plain(s, a.Mails))
-	mux.Handle("POST /v1/capture", plain(s, func(ctx context.Context, r captureRequest) (CaptureResult, error) { return a.Capture(ctx, r.Refs) }))
+	mux.Handle("POST /v1/capture", plain(s, a.Capture))
 	mux.Handle("POST /v1/queue", plain(s, func(ctx context.Context, r listRequest) ([]QueueItem, error) { return a.Queue(ctx, r.State, r.Limit) }))
 	mux.Handle("POST /v1/retry", plain(s, func(ctx context.Context, r itemRequest) (none, error) { return none{}, a.RetryItem(ctx, r.ID) }))
 	mux.Handle("POST /v1/skip", plain(s, func(ctx context.Context, r itemRequest) (none, error) { return none{}, a.SkipItem(ctx, r.ID) }))
-	mux.Handle("POST /v1/journal", plain(s, func(ctx context.Context, r listRequest) ([]JournalItem, error) { return a.Journal(ctx, r.Limit) }))
+	mux.Handle("POST /v1/journal", plain(s, a.Journal))
 	mux.Handle("POST /v1/enrol", plain(s, func(ctx context.Context, r enrolRequest) (Company, error) {
 		return a.Enrol(ctx, secret.New(r.Pasted))
 	}))
@@ -114,6 +114,7 @@ func (s *server) routes() http.Handler {
 		return a.Watch(ctx, func(st Status) error { return send(line{Status: &st}) })
 	}))
 	mux.Handle("POST /v1/signin", stream(s, s.signIn))
+	s.choosing(mux)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		s.write(w, answer[none]{Fault: &wireFault{Code: fault.Usage}})
 	})

@@ -133,6 +133,7 @@ type MailQuery struct {
 	Folder string `json:"folder,omitempty"` // "" is the inbox
 	Search string `json:"search,omitempty"` // server-side full text search; "" is everything
 	Limit  int    `json:"limit,omitempty"`  // default 50, at most 500
+	Before string `json:"before,omitempty"` // the Ref of the last mail seen; "" is the beginning
 }
 
 // CaptureResult says what became of the mails handed to Capture.
@@ -155,6 +156,10 @@ type QueueItem struct {
 	Next    time.Time  `json:"next,omitzero"`
 	Why     fault.Code `json:"why,omitempty"`
 	Detail  string     `json:"detail,omitempty"`
+	// Question is what the item waits to be told, and Unlinked says that it may be saved without a
+	// record to belong to.
+	Question *capture.Question `json:"question,omitempty"`
+	Unlinked bool              `json:"unlinked,omitempty"`
 }
 
 // JournalItem is a mail that was captured: ids, times and sizes, no content.
@@ -168,6 +173,9 @@ type JournalItem struct {
 	Files    int       `json:"files"`
 	LeftOut  int       `json:"leftOut,omitempty"`
 	Mark     string    `json:"mark"`
+	Level    string    `json:"level,omitempty"`   // how much of it was saved
+	Matched  []Record  `json:"matched,omitempty"` // why it belongs where it is
+	Removed  time.Time `json:"removed,omitzero"`  // when the record was deleted again by this program
 }
 
 // SignInStep is one line of progress while a browser sign-in runs.
@@ -253,10 +261,12 @@ type Agent interface {
 	SetAlias(ctx context.Context, address string, on bool) error
 
 	Mails(ctx context.Context, q MailQuery) ([]Mail, error)
-	Capture(ctx context.Context, refs []string) (CaptureResult, error)
+	Capture(ctx context.Context, r CaptureRequest) (CaptureResult, error)
 	// Queue lists items; state "" is everything that waits or needs a person.
 	Queue(ctx context.Context, state string, limit int) ([]QueueItem, error)
 	RetryItem(ctx context.Context, id int64) error
 	SkipItem(ctx context.Context, id int64) error // becomes filtered, content deleted
-	Journal(ctx context.Context, limit int) ([]JournalItem, error)
+	Journal(ctx context.Context, q JournalQuery) ([]JournalItem, error)
+
+	Chooser
 }

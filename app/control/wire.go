@@ -16,6 +16,7 @@ const (
 	idleTime     = 30 * time.Second // a kept connection without a request
 	writeTime    = 10 * time.Second // for a peer to take one line of a stream
 	shutdownTime = 3 * time.Second  // for running commands to end when the agent stops
+	fileTime     = time.Minute      // for a peer to send a mail file
 	dialTime     = 5 * time.Second  // for a running agent to say hello
 )
 
@@ -40,8 +41,26 @@ type (
 		Address string `json:"address"`
 		On      bool   `json:"on"`
 	}
-	captureRequest struct {
-		Refs []string `json:"refs"`
+	mailRequest struct {
+		Mail string `json:"mail"`
+	}
+	answerRequest struct {
+		ID int64 `json:"id"`
+		Answer
+	}
+	ignoreRequest struct {
+		ID     int64 `json:"id"`
+		Domain bool  `json:"domain,omitempty"`
+	}
+	addressRequest struct {
+		Address string `json:"address"`
+	}
+	settingRequest struct {
+		Key   string `json:"key"`
+		Value string `json:"value"`
+	}
+	pageRequest struct {
+		Page string `json:"page,omitempty"`
 	}
 	listRequest struct {
 		State string `json:"state,omitempty"`
@@ -69,6 +88,8 @@ type answer[T any] struct {
 type line struct {
 	Status *Status     `json:"status,omitempty"`
 	Step   *SignInStep `json:"step,omitempty"`
+	Read   *DryRunStep `json:"read,omitempty"`
+	DryRun *DryRun     `json:"dryRun,omitempty"`
 	Fault  *wireFault  `json:"fault,omitempty"`
 	Done   bool        `json:"done,omitempty"`
 }

@@ -100,6 +100,7 @@ const (
 	Paused          Code = "paused"    // what was asked for is not done while the user has paused Hawser
 	NotFound        Code = "not-found" // the item named on the command line does not exist
 	Usage           Code = "usage"
+	Locked          Code = "locked" // the company decides this
 	Internal        Code = "internal"
 )
 
@@ -128,7 +129,7 @@ var classes = map[Code]Class{
 
 	DiskFull: User, QueueLocked: Retry, QueueDamaged: User, QueueNewer: User, KeyStoreLocked: User,
 	KeyStoreMissing: User, KeyLost: User, ConfigInvalid: User, AlreadyRunning: User, NotRunning: User,
-	Paused: User, NotFound: User, Usage: User, Internal: Bug,
+	Paused: User, NotFound: User, Usage: User, Locked: Admin, Internal: Bug,
 }
 
 // Codes returns every code with a class, for the tests that demand a text for each.

@@ -36,6 +36,7 @@ type Agent struct {
 	Unbound control.UnbindResult   `json:"unbound"`
 	Known   []control.Alias        `json:"known"`
 	Apps    map[string]control.App `json:"apps"` // by side
+	Choosing
 	// Faults fails a command by its name: check, pause, resume, stop, signin, mails, capture,
 	// queue, retry, skip, journal, signout, unbind, app, aliases, alias, enrol.
 	Faults map[string]Fault `json:"faults"`
@@ -215,8 +216,8 @@ func (a *Agent) Mails(_ context.Context, q control.MailQuery) ([]control.Mail, e
 }
 
 // Capture implements control.Agent.
-func (a *Agent) Capture(_ context.Context, refs []string) (control.CaptureResult, error) {
-	return a.Result, a.told("capture", fmt.Sprintf("capture %q", refs))
+func (a *Agent) Capture(_ context.Context, r control.CaptureRequest) (control.CaptureResult, error) {
+	return a.Result, a.told("capture", fmt.Sprintf("capture %q", r.Refs))
 }
 
 // Queue implements control.Agent: state "" is waiting, sending and needs-you.
@@ -251,6 +252,6 @@ func (a *Agent) item(name string, id int64) error {
 }
 
 // Journal implements control.Agent.
-func (a *Agent) Journal(_ context.Context, limit int) ([]control.JournalItem, error) {
-	return a.Sent, a.told("journal", fmt.Sprintf("journal %d", limit))
+func (a *Agent) Journal(_ context.Context, q control.JournalQuery) ([]control.JournalItem, error) {
+	return a.Sent, a.told("journal", fmt.Sprintf("journal %d", q.Limit))
 }
