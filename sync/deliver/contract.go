@@ -46,7 +46,23 @@ type Job struct {
 	RecordID string    // known once StepCreate is done
 	Kind     Kind
 	Live     bool // just arrived: before any backlog
+	Mark     capture.Mark
+	Answers  map[string]string // what the person decided about this mail, see the Answer constants
 }
+
+// Keys of Job.Answers, and what stands behind them.
+const (
+	AnswerPerson    = "person:"   // + the address in lower case: a record id, "" for none
+	AnswerRelated   = "related"   // a record id, "" for none
+	AnswerFiles     = "files"     // Yes or No
+	AnswerUnmatched = "unmatched" // Yes: save it although nobody in it has a record
+)
+
+// Answers that are no record ids.
+const (
+	Yes = "yes"
+	No  = "no"
+)
 
 // Outcome is what became of one step of one job.
 type Outcome struct {
@@ -56,11 +72,19 @@ type Outcome struct {
 	RecordID string // set by the step that learned it
 	Kind     Kind
 	RetryAt  time.Time  // Postponed, Doubtful
-	Code     fault.Code // Postponed, NeedsYou
+	Code     fault.Code // Postponed, NeedsYou, Held
 	Detail   string     // for the person; stored sealed
 	Bytes    int64      // Sent: what was saved, for the journal
 	Files    int
 	LeftOut  int // attachments that were not saved
+
+	// Question comes with NeedsYou and the codes choose-person, choose-related and choose-files.
+	// Its answer comes back in Job.Answers. Stored sealed.
+	Question *capture.Question
+	// Matched and Level belong to the record and are set by the step that learned its id; later
+	// steps leave them empty, and the queue keeps what it has. Stored sealed.
+	Matched []match.Reason
+	Level   capture.Level
 }
 
 // Verdict says how a job goes on.
@@ -72,6 +96,7 @@ const (
 	Postponed                    // try again at RetryAt; nothing happened
 	Doubtful                     // no answer came: verify at RetryAt before the step is repeated
 	NeedsYou                     // a person has to decide; content is kept
+	Held                         // nobody in it has a record: it waits on this computer, content is kept for a while
 )
 
 // Queue is the durable side of delivery. Every method that changes something is durable when it

@@ -19,6 +19,14 @@ type Candidate struct {
 	ID        string // 18 characters
 	Name      string
 	AccountID string // of a Contact; "" otherwise
+	Field     string // where the address stands, such as "Contact.Email"
+}
+
+// Reason is why a mail was joined to a record: an address of the mail stands in a field of it.
+type Reason struct {
+	Address  string `json:"address"`
+	Field    string `json:"field"` // such as "Contact.Email"
+	RecordID string `json:"recordId"`
 }
 
 // Links is what an e-mail is joined to.
