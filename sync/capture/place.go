@@ -43,6 +43,12 @@ type Item struct {
 	Size     int64     // RFC822.SIZE
 	Received time.Time // INTERNALDATE
 	Flags    []string
+	// Labels are the provider's (Gmail), decoded; its own are written as it does, such as
+	// \Important. They come with header blocks alone.
+	Labels []string
+	// Files is the number of attachments, images that belong to the text not counted; -1 where
+	// it was not asked for or the server could not tell.
+	Files int
 	// Raw is the whole mail, or the header block alone where only that was asked for. It is
 	// valid only during the call that hands the Item over.
 	Raw io.Reader

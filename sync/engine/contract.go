@@ -30,6 +30,11 @@ type ScanRequest struct {
 	// HeadersFirst asks the sink by header which mails it wants in full.
 	HeadersFirst bool
 	MaxSize      int64 // larger mails come with their header block alone and fault MailTooLarge
+	// Since leaves out what the mailbox received earlier, at the first look at a folder and after it
+	// was renumbered; afterwards the cursor alone decides. Zero: no limit.
+	Since time.Time
+	// Structure asks for [capture.Item.Files] with the header blocks, which costs the server time.
+	Structure bool
 }
 
 // Sink receives what a scan finds. Any error ends the scan and is returned by it.

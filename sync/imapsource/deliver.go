@@ -35,6 +35,8 @@ func (r *reader) item(p *part) capture.Item {
 		Size:     p.size,
 		Received: p.received,
 		Flags:    p.flags,
+		Labels:   p.labels,
+		Files:    p.files - 1,
 	}
 }
 

@@ -25,7 +25,9 @@ type part struct {
 	flags    []string
 	received time.Time
 	size     int64
-	sized    bool   // size is known
+	sized    bool // size is known
+	labels   []string
+	files    int    // attachments and one; 0: not known
 	body     []byte // what the request asked for: header block, mail or slice
 	hasBody  bool
 	tooLong  bool  // the body is longer than the request allowed

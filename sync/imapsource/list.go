@@ -199,7 +199,7 @@ func (s *Source) Fetch(ctx context.Context, refs []capture.Ref, sink Sink) error
 
 func (s *Source) fetchFolder(ctx context.Context, folder string, refs []capture.Ref, sink Sink) error {
 	gone := func(ref capture.Ref) error {
-		return sink.Mail(ctx, capture.Item{Ref: ref}, fault.New(fault.MailGone, "read one mail", nil))
+		return sink.Mail(ctx, capture.Item{Ref: ref, Files: -1}, fault.New(fault.MailGone, "read one mail", nil))
 	}
 	r, err := s.open(ctx, folder)
 	if fault.Is(err, fault.FolderMissing) {

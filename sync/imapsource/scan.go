@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/emersion/go-imap/v2"
 
@@ -35,6 +36,11 @@ type ScanRequest struct {
 	Keyword      string         // "": every mail from the cursor on; else the mails that carry it
 	HeadersFirst bool           // ask the sink by header blocks which mails it wants
 	MaxSize      int64          // bytes of a mail that is read in full; 0: any
+	// Since leaves out what was received (INTERNALDATE) earlier, at the first look at a folder and
+	// after it was renumbered. Where the cursor holds, and with a keyword, nothing is left out.
+	// Zero: no limit.
+	Since     time.Time
+	Structure bool // fill in Files of the header blocks
 }
 
 const (
@@ -140,12 +146,18 @@ func (sc *scan) finish(ctx context.Context, end capture.Cursor) error {
 // each of them exists.
 func (sc *scan) all(ctx context.Context) (targets imap.UIDSet, searched bool, err error) {
 	next := sc.r.box.next
-	if next != 0 && next-sc.from.uid <= directRange && !sc.req.HeadersFirst {
+	since := sc.since()
+	if next != 0 && next-sc.from.uid <= directRange && !sc.req.HeadersFirst && since.IsZero() {
 		return imap.UIDSet{{Start: sc.from.uid, Stop: next - 1}}, false, nil
 	}
 	var set imap.UIDSet
 	set.AddRange(sc.from.uid, 0)
-	found, err := sc.r.ses.search(ctx, &imap.SearchCriteria{UID: []imap.UIDSet{set}})
+	criteria := &imap.SearchCriteria{UID: []imap.UIDSet{set}}
+	if !since.IsZero() {
+		// SINCE knows days alone, in the server's own time zone: the day before catches all.
+		criteria.Since = since.UTC().AddDate(0, 0, -1)
+	}
+	found, err := sc.r.ses.search(ctx, criteria)
 	if err != nil {
 		return nil, false, err
 	}
@@ -156,6 +168,20 @@ func (sc *scan) all(ctx context.Context) (targets imap.UIDSet, searched bool, er
 	}
 	targets, err = sc.checked(clip(found, sc.from.uid, last))
 	return targets, true, err
+}
+
+// since returns the time before which mails are left out; zero: none are.
+func (sc *scan) since() time.Time {
+	if !sc.from.first || sc.req.Keyword != "" {
+		return time.Time{}
+	}
+	return sc.req.Since.Truncate(time.Second) // as the server has it
+}
+
+// early reports whether a mail came before the time that the request names. One without a date is
+// for the sink to judge.
+func (sc *scan) early(p *part) bool {
+	return p.problem == nil && !p.received.IsZero() && p.received.Before(sc.since())
 }
 
 // checked refuses more mails than the folder holds: a lying answer could name four billion.
@@ -236,7 +262,7 @@ func (sc *scan) look(ctx context.Context, uids []imap.UID, heads *arena, searche
 	}
 	metas := make([]*part, 0, len(got))
 	for _, uid := range uids {
-		if p := got[uid]; p != nil {
+		if p := got[uid]; p != nil && !sc.early(p) {
 			metas = append(metas, p)
 		}
 	}

@@ -16,10 +16,21 @@ import (
 // connections hear of it. The folder is made where it is missing. raw has CRLF line ends.
 func (s *Server) Append(t testing.TB, user, folder string, raw []byte, flags ...string) {
 	t.Helper()
+	s.append(t, user, folder, "("+strings.Join(flags, " ")+")", raw)
+}
+
+// AppendAt is Append for a mail that the mailbox received (INTERNALDATE) at the given time.
+func (s *Server) AppendAt(t testing.TB, user, folder string, at time.Time, raw []byte) {
+	t.Helper()
+	s.append(t, user, folder, at.Format(`"_2-Jan-2006 15:04:05 -0700"`), raw)
+}
+
+func (s *Server) append(t testing.TB, user, folder, about string, raw []byte) {
+	t.Helper()
 	c := s.dial(t, user)
 	defer c.close()
 	_, _ = c.command("CREATE " + quote(folder))
-	if _, err := c.command(fmt.Sprintf("APPEND %s (%s) {%d}", quote(folder), strings.Join(flags, " "), len(raw)), raw); err != nil {
+	if _, err := c.command(fmt.Sprintf("APPEND %s %s {%d}", quote(folder), about, len(raw)), raw); err != nil {
 		t.Fatalf("append to %q: %v", folder, err)
 	}
 }
