@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"hawser/sync/capture"
 	"hawser/sync/fault"
 )
 
@@ -30,8 +31,10 @@ type Config struct {
 	Capture    Capture    `json:"capture"`
 	Trust      Trust      `json:"trust"`
 	Company    Company    `json:"company"`
+	Desktop    Desktop    `json:"desktop"`
 
-	said layer // what config.json says, by key
+	said    layer           // what config.json says, by key
+	decided map[string]bool // keys that a policy set; true where it locked them
 }
 
 // Salesforce says where and as which app the user signs in.
@@ -51,10 +54,17 @@ type Mail struct {
 	IMAP         string   `json:"imap"` // host:port, implicit TLS
 }
 
-// Capture says how the user marks mail.
+// Capture says how the user marks mail, and what the company decided about capture.
 type Capture struct {
 	Folder  string `json:"folder,omitempty"`  // default "Salesforce"
 	Keyword string `json:"keyword,omitempty"` // default "$Salesforce"
+	capture.Company
+}
+
+// Desktop says how Hawser behaves on the user's desktop, until the user says otherwise.
+type Desktop struct {
+	StartAtLogin *bool `json:"startAtLogin,omitempty"`
+	Notices      *bool `json:"notices,omitempty"` // default true
 }
 
 // Trust widens whom Hawser talks to, for companies with their own domains and certificates.
@@ -155,6 +165,9 @@ func (c Config) check() error {
 	}
 	if strings.ContainsAny(c.Capture.Keyword, " (){%*\"\\]") {
 		return invalid("“capture.keyword” may not contain spaces or any of ( ) { % * \" \\ ]")
+	}
+	if c.Capture.MaxLevel != "" && !c.Capture.MaxLevel.Known() {
+		return invalid("“capture.maxLevel” must be headers, subject, text or files")
 	}
 	if c.Salesforce.DailyCalls < 0 {
 		return invalid("“salesforce.dailyCalls” may not be negative")

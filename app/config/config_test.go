@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"strings"
 	"testing"
@@ -39,7 +40,7 @@ func TestLoad(t *testing.T) {
 			}
 			c, err := Load(path)
 			if r.detail == "" {
-				if err != nil || c.Capture != (Capture{Folder: "Salesforce", Keyword: "$Salesforce"}) || c.Salesforce.DailyCalls != 100 {
+				if err != nil || !reflect.DeepEqual(c.Capture, Capture{Folder: "Salesforce", Keyword: "$Salesforce"}) || c.Salesforce.DailyCalls != 100 {
 					t.Errorf("%+v, %v", c, err)
 				}
 				return

@@ -77,9 +77,34 @@ func (c Config) Under(p Policy) (merged Config, ignored []string) {
 	if err != nil { // each part was read before, so the whole is
 		return c, slices.Sorted(maps.Keys(p.Settings))
 	}
-	merged.said = c.said
+	merged.said, merged.decided = c.said, map[string]bool{}
+	for key := range p.Settings {
+		if _, said := c.said[key]; !slices.Contains(ignored, key) && (!said || slices.Contains(p.Locked, key)) {
+			merged.decided[key] = slices.Contains(p.Locked, key)
+		}
+	}
 	merged.fill()
 	return merged, ignored
+}
+
+// Origin says where the value of a key, such as "capture.folder", comes from.
+type Origin string
+
+const (
+	FromDefault Origin = "default"
+	FromFile    Origin = "file"
+	FromCompany Origin = "company"
+)
+
+// Origin returns where a key's value comes from, and whether the user may not change it.
+func (c Config) Origin(key string) (from Origin, locked bool) {
+	if locked, ok := c.decided[key]; ok {
+		return FromCompany, locked
+	}
+	if _, ok := c.said[key]; ok {
+		return FromFile, false
+	}
+	return FromDefault, false
 }
 
 // usable reports whether a value alone is a setting that works.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"testing"
 )
@@ -33,9 +34,17 @@ func TestUnder(t *testing.T) {
 	if !slices.Equal(ignored, want) {
 		t.Errorf("ignored %q", ignored)
 	}
-	if got.Lacks() != "" || got.Capture != (Capture{Folder: "Mine", Keyword: "$Deal"}) || got.Salesforce.DailyCalls != 80 ||
+	if got.Lacks() != "" || !reflect.DeepEqual(got.Capture, Capture{Folder: "Mine", Keyword: "$Deal"}) || got.Salesforce.DailyCalls != 80 ||
 		got.Trust.CAFile != "here.pem" || got.Company != (Company{}) {
 		t.Errorf("%+v", got)
+	}
+	for key, want := range map[string]struct {
+		from   Origin
+		locked bool
+	}{"capture.folder": {FromFile, false}, "capture.keyword": {FromCompany, false}, "salesforce.dailyCalls": {FromCompany, true}, "mail.clientSecret": {FromDefault, false}} {
+		if from, locked := got.Origin(key); from != want.from || locked != want.locked {
+			t.Errorf("%s comes from %s, locked %v", key, from, locked)
+		}
 	}
 	// What works nowhere is left out alone.
 	settings = map[string]json.RawMessage{"mail.imap": []byte(`"no port"`), "salesforce.dailyCalls": []byte(`"many"`), "capture.folder": []byte(`"Theirs"`)}

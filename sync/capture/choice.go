@@ -1,6 +1,9 @@
 package capture
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Level is how much of a mail is saved. Each level contains those before it.
 type Level string
@@ -12,6 +15,20 @@ const (
 	LevelText    Level = "text"
 	LevelFiles   Level = "files" // attachments too
 )
+
+// levels in their order.
+var levels = []Level{LevelHeaders, LevelSubject, LevelText, LevelFiles}
+
+// Known reports whether l is one of the levels.
+func (l Level) Known() bool { return slices.Contains(levels, l) }
+
+// Within returns l, or the limit where that is less. An empty limit limits nothing.
+func (l Level) Within(limit Level) Level {
+	if limit != "" && slices.Index(levels, limit) < slices.Index(levels, l) {
+		return limit
+	}
+	return l
+}
 
 // FilesMode says whether attachments are saved.
 type FilesMode string
