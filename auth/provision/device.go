@@ -46,12 +46,15 @@ func (s *Server) getPolicy(ctx context.Context, c *call) (int, any, error) {
 }
 
 func (s *Server) checkIn(ctx context.Context, c *call) (int, any, error) {
-	var in CheckInIn
 	if _, err := c.only(); err != nil {
 		return 0, nil, err
 	}
-	if err := c.read(&in); err != nil {
-		return 0, nil, err
+	in, ok := plainCheckIn(c.body)
+	if !ok {
+		in = CheckInIn{}
+		if err := c.read(&in); err != nil {
+			return 0, nil, err
+		}
 	}
 	if !in.Report.valid() {
 		return 0, nil, problem(http.StatusBadRequest, CodeInvalid)
@@ -60,7 +63,7 @@ func (s *Server) checkIn(ctx context.Context, c *call) (int, any, error) {
 	if err != nil {
 		return 0, nil, gone(err)
 	}
-	out := CheckInOut{
+	out := &CheckInOut{
 		State: StandingActive, Since: st.UserAt, TenantName: st.TenantName, Group: st.Group,
 		Aliases: st.Aliases, PolicyVersion: st.PolicyVersion, Interval: s.interval(),
 	}

@@ -7,8 +7,8 @@ import (
 	"encoding/base64"
 	"errors"
 	"net/http"
-	"regexp"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -24,13 +24,22 @@ type ticket struct {
 	At           time.Time
 }
 
-var word = regexp.MustCompile(`^[a-z0-9][a-z0-9._+-]{0,63}$`)
+// word reports whether s is one of those that agents describe themselves with: [a-z0-9][a-z0-9._+-]{0,63}.
+func word(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && (i == 0 || strings.IndexByte("._+-", c) < 0) {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 64
+}
 
 // valid reports whether a report holds words and numbers only.
 func (r Report) valid() bool {
 	c := r.Counts
-	return word.MatchString(r.Version) && word.MatchString(r.OS) && (r.State == "" || word.MatchString(r.State)) &&
-		(r.Fault == "" || word.MatchString(r.Fault)) &&
+	return word(r.Version) && word(r.OS) && (r.State == "" || word(r.State)) &&
+		(r.Fault == "" || word(r.Fault)) &&
 		min(c.Seen, c.Captured, c.Filtered, c.Held, c.Waiting, c.NeedsYou, r.PolicyVersion) >= 0
 }
 
