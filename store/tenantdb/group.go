@@ -6,15 +6,23 @@ import (
 	"sync"
 )
 
-// maxBatch bounds how long the first of a batch waits for the last, and the texts of statements.
+// maxBatch bounds the texts of statements, one of which is kept for each size of a batch.
 const maxBatch = 64
+
+// maxNonces bounds how long the first of a batch of nonces waits for the last.
+const maxNonces = 128
+
+// crowd is how many waiting callers are worth a commit without a look for more.
+const crowd = 16
 
 // group lets callers that come at the same time share one commit, and so one wait for the disk. One
 // of the waiting callers does the work for all of them; no goroutine runs in between. One batch is
 // in work at a time: more would be smaller ones.
 type group[T any] struct {
 	commit func(ctx context.Context, batch []T) []error // one error per element, in order
+	most   int                                          // in a batch
 
+	seats   sync.Pool
 	mu      sync.Mutex
 	waiting []*seat[T]
 	busy    bool
@@ -22,50 +30,73 @@ type group[T any] struct {
 
 type seat[T any] struct {
 	v    T
-	lead chan struct{}
-	done chan error
+	turn chan turn // holds one
+}
+
+// turn ends a wait: with what came of it, or as the next leader.
+type turn struct {
+	leads bool
+	err   error
 }
 
 // do returns when v is committed. It does not return earlier when ctx ends, because v may be
 // committed all the same.
 func (g *group[T]) do(ctx context.Context, v T) error {
-	s := &seat[T]{v: v, lead: make(chan struct{}, 1), done: make(chan error, 1)}
+	s, ok := g.seats.Get().(*seat[T])
+	if !ok {
+		s = &seat[T]{turn: make(chan turn, 1)}
+	}
+	s.v = v
 	g.mu.Lock()
-	leads := !g.busy
-	if g.busy = true; !leads {
+	now := turn{leads: !g.busy}
+	if g.busy = true; !now.leads {
 		g.waiting = append(g.waiting, s)
 	}
 	g.mu.Unlock()
-	if !leads {
-		select {
-		case err := <-s.done:
-			return err
-		case <-s.lead:
-		}
+	if !now.leads {
+		now = <-s.turn
 	}
-	g.lead(ctx, s)
-	return <-s.done
+	if now.leads {
+		now.err = g.lead(ctx, s)
+	}
+	*s = seat[T]{turn: s.turn}
+	g.seats.Put(s)
+	return now.err
 }
 
-// lead commits s and those who wait, and hands over to somebody who came meanwhile. Nobody else
-// can take the next leader into a batch: it no longer stands among the waiting.
-func (g *group[T]) lead(ctx context.Context, s *seat[T]) {
-	runtime.Gosched() // whoever is about to come sits down first; when nobody is, this costs nothing
-	g.mu.Lock()
-	n := min(len(g.waiting), maxBatch-1)
-	batch := append([]*seat[T]{s}, g.waiting[:n]...)
-	g.waiting = g.waiting[n:]
-	g.mu.Unlock()
-
+// lead commits s and those who wait. Before they hear of it, somebody who came meanwhile begins
+// with the next batch, so that the disk works while this one is answered.
+func (g *group[T]) lead(ctx context.Context, s *seat[T]) error {
+	batch := g.sit(s)
 	values := make([]T, len(batch))
 	for i, b := range batch {
 		values[i] = b.v
 	}
 	errs := g.commit(context.WithoutCancel(ctx), values)
-	for i, b := range batch {
-		b.done <- errs[i]
+	g.handOver()
+	for i, b := range batch[1:] {
+		b.turn <- turn{err: errs[i+1]}
 	}
+	return errs[0]
+}
 
+// sit takes those who wait into the batch of s, who is its first. Nobody else can take the next leader
+// into a batch: it no longer stands among the waiting.
+func (g *group[T]) sit(s *seat[T]) []*seat[T] {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.waiting) < crowd {
+		g.mu.Unlock()
+		runtime.Gosched() // whoever is about to come sits down first; when nobody is, this costs nothing
+		g.mu.Lock()
+	}
+	n := min(len(g.waiting), g.most-1)
+	batch := append(append(make([]*seat[T], 0, n+1), s), g.waiting[:n]...)
+	g.waiting = append(g.waiting[:0], g.waiting[n:]...)
+	return batch
+}
+
+func (g *group[T]) handOver() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if len(g.waiting) == 0 {
@@ -73,6 +104,6 @@ func (g *group[T]) lead(ctx context.Context, s *seat[T]) {
 		return
 	}
 	next := g.waiting[0]
-	g.waiting = g.waiting[1:]
-	next.lead <- struct{}{}
+	g.waiting = append(g.waiting[:0], g.waiting[1:]...)
+	next.turn <- turn{leads: true}
 }

@@ -216,7 +216,7 @@ func (p *postgres) forget(ctx context.Context, before int64) (removed int64, err
 // forget removes whole rows; what is removed from memory meanwhile cannot come in any more, its
 // time being over.
 func (l *lite) forget(ctx context.Context, before int64) (removed int64, err error) {
-	const step = forgetStep / maxBatch
+	const step = forgetStep / maxNonces
 	l.used.forget(before)
 	_, err = inSteps(ctx, step, func() (rows int64, err error) {
 		err = l.write(ctx, "forget nonces", job{do: func(ctx context.Context, q querier) error {

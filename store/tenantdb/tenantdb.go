@@ -80,6 +80,7 @@ func open(ctx context.Context, where string) (*DB, error) {
 	}
 	d := &DB{b: b, recent: newRecent(), reports: newReports()}
 	d.nonces.commit, d.keys.commit, d.callers.commit = d.useAll, d.findAll, d.standAll
+	d.nonces.most, d.keys.most, d.callers.most = maxNonces, maxBatch, maxBatch
 	fresh := make([]byte, 16)
 	_, _ = rand.Read(fresh) // crypto/rand.Read never returns an error
 	if d.id, err = d.SetMark(ctx, "id", fresh); err != nil {
