@@ -1,6 +1,7 @@
 package salesforcetest
 
 import (
+	"fmt"
 	"html"
 	"regexp"
 	"strings"
@@ -21,6 +22,11 @@ func (w *writer) before(r *record) *apiError {
 		return w.beforeTask(r)
 	case "ContentVersion":
 		return w.beforeVersion(r)
+	case "Opportunity":
+		r.fields["IsClosed"] = strings.HasPrefix(r.str("StageName"), "Closed")
+	case "Case":
+		r.fields["IsClosed"] = r.str("Status") == "Closed"
+		r.fields["CaseNumber"] = fmt.Sprintf("%08d", 1000+len(w.org.data.table("Case").rows))
 	}
 	return nil
 }
@@ -169,6 +175,10 @@ func (w *writer) afterUpdate(r *record, vals map[string]any) *apiError {
 		if _, ok := vals["ContentDocumentIds"]; ok {
 			return w.linkDocuments(r)
 		}
+	case "Opportunity":
+		w.org.data.set(w.tx, r, map[string]any{"IsClosed": strings.HasPrefix(r.str("StageName"), "Closed")})
+	case "Case":
+		w.org.data.set(w.tx, r, map[string]any{"IsClosed": r.str("Status") == "Closed"})
 	case "Contact", "Lead", "User":
 		if r.obj.field("LastName") != nil {
 			w.org.data.set(w.tx, r, map[string]any{"Name": strings.TrimSpace(r.str("FirstName") + " " + r.str("LastName"))})

@@ -41,6 +41,11 @@ type Org struct {
 	MaxJSON          int64         // bytes of a body that is not multipart; 0 means 50 MB
 	AccessTokenLife  time.Duration // 0 means 2 hours; does not slide
 
+	// Private names objects whose records a site user sees only as their owner.
+	Private []string
+	// NoDelete names objects the users may not delete.
+	NoDelete []string
+
 	HideObjects    []string            // objects the users' profile does not see
 	HideFields     map[string][]string // by object: fields the users' profile does not see
 	ReadOnlyFields map[string][]string // by object: fields the users' profile sees and may not write
@@ -52,6 +57,9 @@ type Org struct {
 	Validate func(object string, rec map[string]any) error
 	// Trigger is the same for CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY.
 	Trigger func(object string, rec map[string]any) error
+	// Seen is shown the body of each REST call as it arrived, unpacked; parts of a multipart body
+	// one after the other. It runs while the Org is locked.
+	Seen func(body []byte)
 
 	once sync.Once
 	mu   sync.Mutex
@@ -203,6 +211,16 @@ func (o *Org) AddContact(name, email, accountID string) string {
 func (o *Org) AddLead(name, email, company string) string {
 	first, last := splitName(name)
 	return o.Insert("Lead", map[string]any{"FirstName": first, "LastName": last, "Email": email, "Company": company})
+}
+
+// AddOpportunity adds an open opportunity of an account.
+func (o *Org) AddOpportunity(name, accountID string) string {
+	return o.Insert("Opportunity", map[string]any{"Name": name, "AccountId": accountID, "StageName": "Prospecting", "CloseDate": "2027-01-31"})
+}
+
+// AddCase adds an open case of a contact.
+func (o *Org) AddCase(subject, contactID string) string {
+	return o.Insert("Case", map[string]any{"Subject": subject, "ContactId": contactID})
 }
 
 // AddAccount adds an account.

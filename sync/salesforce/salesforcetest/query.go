@@ -62,6 +62,9 @@ func (x *run) execute() (answer, *soqlError) {
 	if err != nil {
 		return answer{}, err
 	}
+	if err := x.join(); err != nil {
+		return answer{}, err
+	}
 	rows, err := x.rows(nil, false)
 	if err != nil {
 		return answer{}, err

@@ -58,6 +58,12 @@ func (o *Org) serveRESTLocked(r *http.Request, site, path string, body payload) 
 	}
 	q := &request{org: o, user: user, site: o.urlPrefix(site), hosts: o.hostsLocked(r), method: r.Method, query: r.URL.Query(), header: r.Header,
 		body: body.doc, blobs: body.blobs, tx: &tx{}, parts: &[]string{}}
+	if o.Seen != nil {
+		o.Seen(body.doc)
+		for _, b := range body.blobs {
+			o.Seen(b)
+		}
+	}
 	a := o.runLocked(q, rest, body.bad)
 	p := newReply(a.status, "", nil)
 	switch {

@@ -174,6 +174,9 @@ func (o *Org) may(b *object, verb byte) bool {
 	if verb == 'c' && (o.NoTask && b.name == "Task" || o.NoFiles && b.name == "ContentVersion") {
 		return false
 	}
+	if verb == 'd' && slices.ContainsFunc(o.NoDelete, func(n string) bool { return strings.EqualFold(n, b.name) }) {
+		return false
+	}
 	return b.may(verb)
 }
 

@@ -46,6 +46,7 @@ type condition struct {
 	path   token
 	op     string // = != < > <= >= like in notin
 	values []token
+	sub    *statement // in, notin: the values are what it selects
 	opPos  int
 }
 
@@ -350,6 +351,14 @@ func (p *parser) operands(c *condition) *soqlError {
 	}
 	if err := p.expectSign("("); err != nil {
 		return err
+	}
+	if p.peek().is("SELECT") {
+		inner, err := p.query(true)
+		if err != nil {
+			return err
+		}
+		c.sub = inner
+		return p.expectSign(")")
 	}
 	for {
 		v, err := p.value()

@@ -128,6 +128,9 @@ func (w *writer) cascade(r *record) {
 		if task := w.org.data.live(r.str("ActivityId")); task != nil {
 			w.org.data.remove(w.tx, task)
 		}
+		w.unlink(r)
+	case "Task":
+		w.unlink(r)
 	case "ContentDocument":
 		for _, name := range []string{"ContentVersion", "ContentDocumentLink"} {
 			t := w.org.data.table(name)
@@ -135,6 +138,14 @@ func (w *writer) cascade(r *record) {
 				w.org.data.remove(w.tx, c)
 			}
 		}
+	}
+}
+
+// unlink removes the links of a record's files; the files stay.
+func (w *writer) unlink(r *record) {
+	t := w.org.data.table("ContentDocumentLink")
+	for _, l := range t.lookup(t.obj.field("LinkedEntityId"), r.id) {
+		w.org.data.remove(w.tx, l)
 	}
 }
 
@@ -149,6 +160,8 @@ func (w *writer) blocked(b *object, verb byte) *apiError {
 		return fail(400, "UNABLE_TO_LOCK_ROW", "unable to obtain exclusive access to this record")
 	case bad.storageFull && verb == 'c':
 		return fail(400, "STORAGE_LIMIT_EXCEEDED", "storage limit exceeded")
+	case verb == 'd' && !w.org.may(b, verb):
+		return fail(400, "INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id")
 	case !w.org.may(b, verb):
 		return fail(400, "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "entity type cannot be inserted: "+b.label)
 	case w.org.RefuseEmail && verb == 'c' && b.name == "EmailMessage":
@@ -320,11 +333,14 @@ func (w *writer) rules(r *record, vals map[string]any) *apiError {
 }
 
 // visible says whether the user may see the record: a site user sees the activities and mails of
-// others only when they are public.
+// others only when they are public, and private objects as their owner only.
 func (o *Org) visible(user string, r *record) bool {
 	u := o.auth.users[key15(user)]
 	if u == nil || u.UserType == "Standard" {
 		return true
+	}
+	if slices.ContainsFunc(o.Private, func(n string) bool { return strings.EqualFold(n, r.obj.name) }) && r.str("OwnerId") != user {
+		return false
 	}
 	switch r.obj.name {
 	case "Task", "Event":
