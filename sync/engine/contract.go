@@ -70,14 +70,22 @@ type NewMail struct {
 	Fingerprint [32]byte
 	Verdict     Verdict
 	Why         fault.Code // Hold: the fault; Filter: ""
-	Rule        string     // Filter: which rule decided
+	Rule        string     // Filter: the rules.Reason
+	By          string     // the id of the rule that allowed or denied it, "" for none
 	Mark        capture.Mark
+	// Again says that the mail takes the place of one that the ledger holds as filtered or held:
+	// under its own id, with its own verdict, mark and content. Without it a mail that is known is
+	// only seen once more. Where the one in the ledger is queued or captured, Again says nothing.
+	Again bool
 	Live        bool // just arrived: goes before any backlog
 	Ref         capture.Ref
 	Size        int64
 	Received    time.Time
 	Head        capture.Header
-	Content     Staged // nil where no content is kept
+	// Content is nil where none is kept. A mail that nobody chose and that the rules leave out comes
+	// with neither Head nor Content: of it the ledger keeps keyed hashes, its place, size and times,
+	// and the reason.
+	Content Staged
 }
 
 // Known is what the ledger remembers of a key.
@@ -85,6 +93,10 @@ type Known struct {
 	ID    int64
 	State string
 	Same  bool // the fingerprint asked for is the one stored
+	// Why is what a filtered or held mail waits or was left out for: NewMail.Rule or NewMail.Why, or
+	// what replaced it since, such as rules.SkippedByHand. "" where the ledger does not say: then a
+	// filtered or held mail stays as it is.
+	Why string
 }
 
 // Ledger is the durable memory of the capture.
