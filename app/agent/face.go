@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"hawser/app/control"
+	"hawser/app/tray"
 	"hawser/sync/capture"
 	"hawser/sync/fault"
 )
@@ -57,6 +58,34 @@ func (f *face) Stop(ctx context.Context) error {
 // SignIn implements tray.Agent.
 func (f *face) SignIn(ctx context.Context, side string, progress func(control.SignInStep)) error {
 	return f.with(func(a *Agent) error { return a.SignIn(ctx, side, progress) })
+}
+
+// Recent implements tray.Agent.
+func (f *face) Recent(ctx context.Context) (mails []control.Mail, err error) {
+	err = f.with(func(a *Agent) error {
+		mails, err = a.Mails(ctx, control.MailQuery{Limit: tray.RecentMails})
+		return err
+	})
+	return mails, err
+}
+
+// Capture implements tray.Agent.
+func (f *face) Capture(ctx context.Context, ref string) error {
+	return f.with(func(a *Agent) error {
+		result, err := a.Capture(ctx, control.CaptureRequest{Refs: []string{ref}})
+		if err == nil && result.Gone > 0 {
+			err = fault.New(fault.MailGone, "capture mail", nil)
+		}
+		return err
+	})
+}
+
+// Undo implements tray.Agent. Nothing can be taken back yet.
+func (f *face) Undo(context.Context, string) error { return fault.New(fault.NotFound, "undo", nil) }
+
+// Open implements tray.Agent.
+func (f *face) Open(ctx context.Context, page string) error {
+	return f.with(func(a *Agent) error { return a.Open(ctx, page) })
 }
 
 // Pause implements tray.Agent.

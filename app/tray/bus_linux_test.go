@@ -81,7 +81,7 @@ func TestWithoutABus(t *testing.T) {
 		if Available(t.Context()) {
 			t.Error("a tray host was found without a bus")
 		}
-		err := Run(t.Context(), Config{Agent: &controltest.Agent{}, Text: text.New("en"), Log: slog.New(slog.DiscardHandler)})
+		err := Run(t.Context(), Config{Agent: &mailAgent{Agent: &controltest.Agent{}}, Text: text.New("en"), Log: slog.New(slog.DiscardHandler)})
 		if !errors.Is(err, ErrNoHost) {
 			t.Errorf("Run = %v, want ErrNoHost", err)
 		}
@@ -269,7 +269,7 @@ func (w *watcher) property(t *testing.T, item, name string) any {
 
 // running is a tray at work.
 type running struct {
-	agent  *controltest.Agent
+	agent  *mailAgent
 	opened chan string
 	ended  chan error
 }
@@ -278,7 +278,7 @@ type running struct {
 func runTray(t *testing.T) *running {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	r := &running{agent: &controltest.Agent{Stopped: cancel}, opened: make(chan string, 1), ended: make(chan error, 1)}
+	r := &running{agent: &mailAgent{Agent: &controltest.Agent{Stopped: cancel}}, opened: make(chan string, 1), ended: make(chan error, 1)}
 	r.agent.Set(signedIn(control.Status{State: control.UpToDate}))
 	go func() {
 		r.ended <- Run(ctx, Config{

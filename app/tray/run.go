@@ -13,12 +13,32 @@ import (
 // ErrNoHost says that there is no desktop session that could ever show an icon.
 var ErrNoHost = errors.New("no tray host")
 
-// Agent is what the menu shows and does. Its methods are those of control.Agent.
+// RecentMails is how many mails of the inbox the menu lists.
+const RecentMails = 10
+
+// The pages that [Agent.Open] is asked for.
+const (
+	PageHome     = "home"
+	PageCapture  = "capture"
+	PageNeedsYou = "needs-you"
+	PageHelp     = "help"
+)
+
+// Agent is what the menu shows and does. Errors are *fault.Error.
 type Agent interface {
 	Watch(ctx context.Context, changed func(control.Status) error) error
+	// Recent returns the newest mails of the inbox, the newest first, at most [RecentMails].
+	Recent(ctx context.Context) ([]control.Mail, error)
+	// Capture queues one of them, as picked by hand.
+	Capture(ctx context.Context, ref string) error
+	// Undo takes back what Capture did: a mail that waits is left out, and the record of one that was
+	// sent is deleted.
+	Undo(ctx context.Context, ref string) error
+	// Open shows a page of the window.
+	Open(ctx context.Context, page string) error
 	SignIn(ctx context.Context, side string, progress func(control.SignInStep)) error
 	CheckNow(ctx context.Context) error
-	Pause(ctx context.Context, until time.Time) error
+	Pause(ctx context.Context, until time.Time) error // zero: until Resume
 	Resume(ctx context.Context) error
 	Stop(ctx context.Context) error
 }
