@@ -28,6 +28,9 @@ type Header struct {
 	Precedence    string `json:"precedence,omitempty"`    // lower case: bulk, list, junk
 	ListID        string `json:"listId,omitempty"`        // RFC 2919
 	ContentType   string `json:"contentType,omitempty"`   // lower case media type of the whole mail
+	Unsubscribe   bool   `json:"unsubscribe,omitempty"`   // it says how to leave its list (RFC 2369)
+	NullReturn    bool   `json:"nullReturn,omitempty"`    // an empty return path: nobody wants to hear that it failed
+	Calendar      bool   `json:"calendar,omitempty"`      // Content-Class of a meeting request, as Exchange writes it
 	Ambiguous     bool   `json:"ambiguous,omitempty"`     // several Message-ID fields: identity needs the fingerprint
 }
 

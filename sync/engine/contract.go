@@ -76,12 +76,12 @@ type NewMail struct {
 	// Again says that the mail takes the place of one that the ledger holds as filtered or held:
 	// under its own id, with its own verdict, mark and content. Without it a mail that is known is
 	// only seen once more. Where the one in the ledger is queued or captured, Again says nothing.
-	Again bool
-	Live        bool // just arrived: goes before any backlog
-	Ref         capture.Ref
-	Size        int64
-	Received    time.Time
-	Head        capture.Header
+	Again    bool
+	Live     bool // just arrived: goes before any backlog
+	Ref      capture.Ref
+	Size     int64
+	Received time.Time
+	Head     capture.Header
 	// Content is nil where none is kept. A mail that nobody chose and that the rules leave out comes
 	// with neither Head nor Content: of it the ledger keeps keyed hashes, its place, size and times,
 	// and the reason.

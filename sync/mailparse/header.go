@@ -63,6 +63,9 @@ const (
 	transferEncoding
 	dispositionField
 	contentID
+	unsubscribe
+	returnPath
+	contentClass
 	fieldCount
 )
 
@@ -72,6 +75,7 @@ var fieldNames = map[string]field{
 	"sensitivity": sensitivity, "auto-submitted": autoSubmitted, "precedence": precedence,
 	"list-id": listID, "content-type": contentType, "content-transfer-encoding": transferEncoding,
 	"content-disposition": dispositionField, "content-id": contentID,
+	"list-unsubscribe": unsubscribe, "return-path": returnPath, "content-class": contentClass,
 }
 
 // known holds the fields of one header block as they were written.
@@ -143,6 +147,9 @@ func header(block []byte) capture.Header {
 	h.Sensitivity = token(text(sensitivity))
 	h.AutoSubmitted = token(text(autoSubmitted))
 	h.Precedence = token(text(precedence))
+	h.Unsubscribe = k.first[unsubscribe] != nil
+	h.NullReturn = strings.Join(strings.Fields(text(returnPath)), "") == "<>"
+	h.Calendar = strings.EqualFold(text(contentClass), "urn:content-classes:calendarmessage")
 	if ids := messageIDs(text(inReplyTo), 1); len(ids) > 0 {
 		h.InReplyTo = ids[0]
 	}

@@ -133,6 +133,10 @@ func TestHeader(t *testing.T) {
 		h.Precedence != "bulk" || h.ListID != "News <news.example.org>" || h.ContentType != "multipart/mixed" || h.Ambiguous {
 		t.Errorf("header = %+v", h)
 	}
+	machine := readHeader(t, "Return-Path: < >\nList-Unsubscribe: <https://x.example>\nContent-class: urn:content-classes:calendarmessage\n\n")
+	if !machine.NullReturn || !machine.Unsubscribe || !machine.Calendar || readHeader(t, "Return-Path: <a@b>\n\n").NullReturn {
+		t.Errorf("signs of a machine: %+v", machine)
+	}
 	for _, twice := range []string{"Message-ID: <a@b>\nMessage-ID: <c@d>\n\n", "From: a@b\nFrom: c@d\n\n"} {
 		if !readHeader(t, twice).Ambiguous {
 			t.Errorf("%q is not ambiguous", twice)
