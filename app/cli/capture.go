@@ -21,9 +21,10 @@ const maxList = 500
 
 func (a *app) captureCmd() *cobra.Command {
 	var q control.MailQuery
-	var all, pick bool
+	var all, pick, look bool
+	var how control.CaptureRequest
 	cmd := &cobra.Command{
-		Use:     "capture [REF...]",
+		Use:     "capture [REF | FILE.eml ...]",
 		Short:   a.t("cmd.capture"),
 		Example: "  hawser capture --search offer\n  hawser capture --folder Customers --pick",
 		RunE: func(cmd *cobra.Command, refs []string) error {
@@ -38,14 +39,23 @@ func (a *app) captureCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if len(refs) > 0 {
-				return a.capture(cmd.Context(), agent, refs)
+			switch {
+			case len(refs) > 0 && look:
+				return a.preview(cmd.Context(), agent, refs)
+			case len(refs) > 0 && isFile(refs[0]):
+				return a.captureFiles(cmd.Context(), agent, refs)
+			case len(refs) > 0:
+				how.Refs = refs
+				return a.capture(cmd.Context(), agent, how)
 			}
 			mails, err := agent.Mails(cmd.Context(), q)
 			if err != nil {
 				return err
 			}
-			return a.choose(cmd.Context(), agent, mails, all, pick)
+			if !all && !pick {
+				return list(a, mails, "capture.none", a.mailRows)
+			}
+			return a.choose(cmd.Context(), agent, mails, how, pick)
 		},
 	}
 	cmd.Flags().StringVar(&q.Folder, "folder", "", a.t("flag.folder"))
@@ -53,12 +63,15 @@ func (a *app) captureCmd() *cobra.Command {
 	cmd.Flags().IntVar(&q.Limit, "limit", 50, a.t("flag.limit"))
 	cmd.Flags().BoolVar(&all, "all", false, a.t("flag.all"))
 	cmd.Flags().BoolVar(&pick, "pick", false, a.t("flag.pick"))
+	cmd.Flags().BoolVar(&look, "preview", false, a.t("flag.preview"))
+	cmd.Flags().BoolVar(&how.Follow, "follow", false, a.t("flag.follow"))
+	cmd.Flags().BoolVar(&how.Past, "past", false, a.t("flag.past"))
 	return cmd
 }
 
-// choose captures all listed mails, or those picked by number, or none and only lists them.
-func (a *app) choose(ctx context.Context, agent *control.Client, mails []control.Mail, all, pick bool) error {
-	if len(mails) == 0 || !all && !pick {
+// choose captures all listed mails, or those picked by number.
+func (a *app) choose(ctx context.Context, agent *control.Client, mails []control.Mail, how control.CaptureRequest, pick bool) error {
+	if len(mails) == 0 {
 		return list(a, mails, "capture.none", a.mailRows)
 	}
 	numbers := make([]int, len(mails))
@@ -77,14 +90,13 @@ func (a *app) choose(ctx context.Context, agent *control.Client, mails []control
 			return a.usage("usage.numbers", map[string]any{"Value": strings.TrimSpace(answer), "Max": len(mails)})
 		}
 	}
-	refs := make([]string, 0, len(numbers))
 	for _, n := range numbers {
-		refs = append(refs, mails[n-1].Ref)
+		how.Refs = append(how.Refs, mails[n-1].Ref)
 	}
-	if len(refs) == 0 {
+	if len(how.Refs) == 0 {
 		return a.done(a.t("capture.nothing-picked"), control.CaptureResult{})
 	}
-	return a.capture(ctx, agent, refs)
+	return a.capture(ctx, agent, how)
 }
 
 // parseNumbers reads "1,3-5 7" as numbers from 1 to most, each once, in order.
@@ -108,11 +120,16 @@ func parseNumbers(s string, most int) ([]int, bool) {
 	return slices.Compact(numbers), true
 }
 
-func (a *app) capture(ctx context.Context, agent *control.Client, refs []string) error {
-	r, err := agent.Capture(ctx, control.CaptureRequest{Refs: refs})
+func (a *app) capture(ctx context.Context, agent *control.Client, how control.CaptureRequest) error {
+	r, err := agent.Capture(ctx, how)
 	if err != nil {
 		return err
 	}
+	return a.captured(r)
+}
+
+// captured says what became of mails that were handed over.
+func (a *app) captured(r control.CaptureResult) error {
 	line := a.loc.T("capture.queued", map[string]any{"Count": r.Queued})
 	if r.Already > 0 {
 		line += " " + a.loc.T("capture.already", map[string]any{"Count": r.Already})

@@ -94,7 +94,8 @@ func (a *app) root() *cobra.Command {
 	root.SetHelpFunc(a.help)
 	root.PersistentFlags().BoolVar(&a.json, "json", false, a.t("flag.json"))
 	root.PersistentFlags().BoolP("help", "h", false, a.t("flag.help"))
-	root.AddCommand(a.runCmd(), a.enrolCmd(), a.signInCmd(), a.signOutCmd(), a.unbindCmd(), a.aliasesCmd(), a.statusCmd(), a.captureCmd(), a.queueCmd(), a.journalCmd(),
+	root.AddCommand(a.runCmd(), a.enrolCmd(), a.signInCmd(), a.signOutCmd(), a.unbindCmd(), a.aliasesCmd(), a.statusCmd(), a.captureCmd(), a.foldersCmd(), a.queueCmd(), a.journalCmd(), a.threadsCmd(),
+		a.rulesCmd(), a.whyCmd(), a.forgetCmd(), a.settingsCmd(), a.openCmd(),
 		a.pauseCmd(), a.resumeCmd(), a.checkCmd(), a.stopCmd(), a.versionCmd())
 	root.SetHelpCommand(a.helpCmd(root))
 	return root

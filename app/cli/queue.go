@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -23,7 +24,7 @@ func (a *app) queueCmd() *cobra.Command {
 		// An unknown subcommand arrives as an argument.
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return a.usage("usage.one-of", map[string]any{"Words": a.or([]string{"retry", "skip"})})
+				return a.usage("usage.one-of", map[string]any{"Words": a.or([]string{"retry", "skip", "answer", "unlinked", "ignore"})})
 			}
 			return nil
 		},
@@ -53,8 +54,10 @@ func (a *app) queueCmd() *cobra.Command {
 	cmd.Flags().StringVar(&state, "state", "", a.t("flag.state"))
 	cmd.Flags().IntVar(&limit, "limit", 50, a.t("flag.limit"))
 	cmd.AddCommand(
-		a.itemCmd("retry", func(ctx context.Context, c *control.Client, id int64) error { return c.RetryItem(ctx, id) }),
-		a.itemCmd("skip", func(ctx context.Context, c *control.Client, id int64) error { return c.SkipItem(ctx, id) }))
+		a.itemCmd("queue-retry", "retry", func(ctx context.Context, c *control.Client, id int64) error { return c.RetryItem(ctx, id) }),
+		a.itemCmd("queue-skip", "skip", func(ctx context.Context, c *control.Client, id int64) error { return c.SkipItem(ctx, id) }),
+		a.itemCmd("queue-unlinked", "unlinked", func(ctx context.Context, c *control.Client, id int64) error { return c.SaveUnlinked(ctx, id) }),
+		a.answerCmd(), a.ignoreCmd())
 	return cmd
 }
 
@@ -75,17 +78,19 @@ func (a *app) queueRows(items []control.QueueItem) [][]string {
 				title += " " + fix
 			}
 			rows = append(rows, []string{"    " + title})
+			rows = append(rows, a.optionRows(it)...)
 		}
 	}
 	return rows
 }
 
-// itemCmd is "queue retry ID..." and "queue skip ID...". Items that no longer exist do not keep
-// the others from being done; when some do, the command ends as done in part.
-func (a *app) itemCmd(name string, do func(context.Context, *control.Client, int64) error) *cobra.Command {
+// itemCmd is a command for items by number, such as "queue retry ID...", under the id of its texts.
+// Items that no longer exist do not keep the others from being done; when some do, the command ends
+// as done in part.
+func (a *app) itemCmd(id, name string, do func(context.Context, *control.Client, int64) error) *cobra.Command {
 	return &cobra.Command{
 		Use:   name + " ID...",
-		Short: a.t("cmd.queue-" + name),
+		Short: a.t("cmd." + id),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ids, err := a.ids(args)
 			if err != nil {
@@ -107,20 +112,20 @@ func (a *app) itemCmd(name string, do func(context.Context, *control.Client, int
 					return err
 				}
 			}
-			return a.itemsDone(name, doneIDs, goneIDs, gone)
+			return a.itemsDone(id, doneIDs, goneIDs, gone)
 		},
 	}
 }
 
-func (a *app) itemsDone(name string, done, gone []int64, why error) error {
+func (a *app) itemsDone(id string, done, gone []int64, why error) error {
 	if len(done) == 0 {
 		return why
 	}
-	line := a.loc.T("queue.done-"+name, map[string]any{"Count": len(done)})
+	line := a.loc.T("done."+id, map[string]any{"Count": len(done)})
 	if len(gone) > 0 {
 		line += " " + a.loc.T("queue.gone", map[string]any{"Count": len(gone)})
 	}
-	err := a.done(line, map[string]any{"done": name, "ids": done, "gone": append([]int64{}, gone...)})
+	err := a.done(line, map[string]any{"done": id[strings.LastIndexByte(id, '-')+1:], "ids": done, "gone": append([]int64{}, gone...)})
 	if err == nil && len(gone) > 0 {
 		return errPartial
 	}
@@ -142,43 +147,3 @@ func (a *app) ids(args []string) ([]int64, error) {
 	return ids, nil
 }
 
-func (a *app) journalCmd() *cobra.Command {
-	var limit int
-	cmd := &cobra.Command{
-		Use:   "journal",
-		Short: a.t("cmd.journal"),
-		Args:  a.noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if limit < 1 {
-				return a.usage("usage.limit", nil)
-			}
-			agent, err := a.agent(cmd.Context())
-			if err != nil {
-				return err
-			}
-			items, err := agent.Journal(cmd.Context(), control.JournalQuery{Limit: limit})
-			if err != nil {
-				return err
-			}
-			return list(a, items, "journal.empty", a.journalRows)
-		},
-	}
-	cmd.Flags().IntVar(&limit, "limit", 50, a.t("flag.limit"))
-	return cmd
-}
-
-func (a *app) journalRows(items []control.JournalItem) [][]string {
-	rows := [][]string{{a.t("column.when"), a.t("column.object"), a.t("column.size"), a.t("column.files"), a.t("column.record")}}
-	for _, it := range items {
-		files := a.loc.Number(it.Files)
-		if it.LeftOut > 0 {
-			files = a.loc.T("journal.left-out", map[string]any{"Files": files, "Count": it.LeftOut})
-		}
-		record := it.URL
-		if record == "" {
-			record = it.RecordID
-		}
-		rows = append(rows, []string{a.loc.Moment(it.At, a.now()), clean(it.Object), a.loc.Size(it.Bytes), files, clean(record)})
-	}
-	return rows
-}

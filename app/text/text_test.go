@@ -149,7 +149,7 @@ func TestTone(t *testing.T) {
 func TestIDsInSourcesExist(t *testing.T) {
 	t.Parallel()
 	var sources strings.Builder
-	for _, dir := range []string{"../cli", "../tray", "../control", "../agent", "."} {
+	for _, dir := range []string{"../cli", "../tray", "../notice", "../window", "../control", "../agent", "."} {
 		files, err := filepath.Glob(dir + "/*.go")
 		if err != nil {
 			t.Fatal(err)
@@ -172,10 +172,15 @@ func TestIDsInSourcesExist(t *testing.T) {
 			t.Errorf("a source asks for %q, which has no text", m[1])
 		}
 	}
-	// Ids that are put together from a prefix and a word.
-	built := regexp.MustCompile(`^(fault\.|tray\.|time\.month-|state\.|queue\.(state|done)-|signin\.|site\.|alias\.from-|company\.|cmd\.(queue-)?|(resume|check|stop)\.done$)`)
+	// Ids that are put together from a prefix and a word, or from a word and a suffix.
+	var prefixes []string
+	for _, m := range regexp.MustCompile(`"([a-z][a-z0-9.-]*[.-])"`).FindAllStringSubmatch(src, -1) {
+		prefixes = append(prefixes, m[1])
+	}
+	suffix := regexp.MustCompile(`^(resume|check|stop)\.done$`)
 	for id := range en {
-		if !strings.Contains(src, `"`+id+`"`) && !built.MatchString(id) {
+		built := slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(id, p) })
+		if !strings.Contains(src, `"`+id+`"`) && !built && !suffix.MatchString(id) {
 			t.Errorf("nothing asks for %q", id)
 		}
 	}

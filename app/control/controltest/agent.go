@@ -217,7 +217,14 @@ func (a *Agent) Mails(_ context.Context, q control.MailQuery) ([]control.Mail, e
 
 // Capture implements control.Agent.
 func (a *Agent) Capture(_ context.Context, r control.CaptureRequest) (control.CaptureResult, error) {
-	return a.Result, a.told("capture", fmt.Sprintf("capture %q", r.Refs))
+	call := fmt.Sprintf("capture %q", r.Refs)
+	if r.Follow {
+		call += " follow"
+	}
+	if r.Past {
+		call += " past"
+	}
+	return a.Result, a.told("capture", call)
 }
 
 // Queue implements control.Agent: state "" is waiting, sending and needs-you.

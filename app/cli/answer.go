@@ -1,0 +1,93 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"hawser/app/control"
+)
+
+// optionRows lists the answers to the question of an item.
+func (a *app) optionRows(it control.QueueItem) [][]string {
+	if it.Question == nil {
+		return nil
+	}
+	var rows [][]string
+	for i, o := range it.Question.Options {
+		text := clean(o.Type + " " + o.Name)
+		if o.About != "" {
+			text += ", " + clean(o.About)
+		}
+		rows = append(rows, []string{fmt.Sprintf("      %d: %s", i+1, text)})
+	}
+	return append(rows, []string{"      0: " + a.t("queue.none-of-them")})
+}
+
+// answerCmd is "queue answer ID NUMBER", with the numbers that the queue shows.
+func (a *app) answerCmd() *cobra.Command {
+	remember := false
+	cmd := &cobra.Command{
+		Use: "answer ID NUMBER", Short: a.t("cmd.queue-answer"),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 2 {
+				return a.usage("usage.answer", nil)
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ids, err := a.ids(args[:1])
+			if err != nil {
+				return err
+			}
+			agent, err := a.agent(cmd.Context())
+			if err != nil {
+				return err
+			}
+			option, err := a.option(cmd.Context(), agent, ids[0], args[1])
+			if err != nil {
+				return err
+			}
+			if err := agent.Answer(cmd.Context(), ids[0], control.Answer{Option: option, Remember: remember}); err != nil {
+				return err
+			}
+			return a.done(a.t("queue.answered"), map[string]any{"id": ids[0], "option": option, "remember": remember})
+		},
+	}
+	cmd.Flags().BoolVar(&remember, "remember", false, a.t("flag.remember"))
+	return cmd
+}
+
+// option returns the answer that has a number in the list of the item.
+func (a *app) option(ctx context.Context, agent *control.Client, id int64, number string) (string, error) {
+	items, err := agent.Queue(ctx, "", maxItems)
+	if err != nil {
+		return "", err
+	}
+	for _, it := range items {
+		if it.ID != id || it.Question == nil {
+			continue
+		}
+		switch n, err := strconv.Atoi(number); {
+		case err != nil || n < 0 || n > len(it.Question.Options):
+			return "", a.usage("usage.option", map[string]any{"Max": len(it.Question.Options)})
+		case n > 0:
+			return it.Question.Options[n-1].ID, nil
+		}
+		return "", nil
+	}
+	return "", a.usage("usage.no-question", map[string]any{"ID": strconv.FormatInt(id, 10)})
+}
+
+// maxItems is how far a question is looked for in the queue.
+const maxItems = 10_000
+
+// ignoreCmd is "queue ignore ID...": the items are left out, and their senders from now on.
+func (a *app) ignoreCmd() *cobra.Command {
+	domain := false
+	cmd := a.itemCmd("queue-ignore", "ignore", func(ctx context.Context, c *control.Client, id int64) error { return c.Ignore(ctx, id, domain) })
+	cmd.Flags().BoolVar(&domain, "domain", false, a.t("flag.domain"))
+	return cmd
+}
