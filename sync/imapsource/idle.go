@@ -7,8 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/emersion/go-imap/v2"
-
 	"hawser/sync/alarm"
 	"hawser/sync/fault"
 )
@@ -122,7 +120,7 @@ func newIdler(c *session, limit time.Duration, expiring func() bool) *idler {
 
 // begin starts waiting.
 func (i *idler) begin() {
-	i.c.wire.listen(i.answer)
+	i.c.wire.listen(&listener{hear: i.answer})
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.owed = []string{"IDLE"}
@@ -216,10 +214,7 @@ func (i *idler) restLocked() {
 // refusedIdle returns the fault behind a refusal, or nil when the server just has no IDLE,
 // whatever it announced.
 func refusedIdle(kind, text string) error {
-	e := &imap.Error{Type: imap.StatusResponseType(kind), Text: text}
-	if code, rest, ok := strings.Cut(strings.TrimPrefix(text, "["), "]"); ok && strings.HasPrefix(text, "[") {
-		e.Code, e.Text = imap.ResponseCode(strings.ToUpper(code)), rest
-	}
+	e := refusedAs(kind, text)
 	if isBusy(e) {
 		return statusFault(fault.MailBusy, "wait for mail", e)
 	}

@@ -7,9 +7,10 @@ import (
 )
 
 const (
-	maxHead   = 64  // bytes that are held back at most before a line is judged
-	maxTail   = 32  // enough for "{18446744073709551615} \r\n"
-	maxNotice = 400 // bytes of a server's last words that are kept
+	maxHead   = 64      // bytes that are held back at most before a line is judged
+	maxTail   = 32      // enough for "{18446744073709551615} \r\n"
+	maxNotice = 400     // bytes of a server's last words that are kept
+	maxOwn    = 1 << 20 // bytes of an answer that is kept apart; a longer one is cut
 )
 
 // lineKind is what happens to one answer of the server, literals included.
@@ -23,6 +24,7 @@ const (
 	dropLine            // removed, may hold literals
 	dropText            // removed, holds none
 	ownLine             // removed and kept apart: an answer to a command that the library did not send
+	ownData             // the same, may hold literals
 )
 
 // ownTag begins the tags of such commands; the library's begin with T.
@@ -41,6 +43,7 @@ type lineFilter struct {
 	notice  []byte
 	ready   bool // notice is a whole line
 	split   bool // there are answers for others than the library
+	whole   bool // untagged answers are for them, too
 	mine    []byte
 	own     []string
 }
@@ -60,8 +63,11 @@ func (f *lineFilter) feed(out, in []byte) []byte {
 	for len(in) > 0 {
 		if f.lit > 0 {
 			n := int(min(int64(len(in)), f.lit))
-			if f.kind == dataLine {
+			switch f.kind {
+			case dataLine:
 				out = append(out, in[:n]...)
+			case ownData:
+				f.keep(in[:n])
 			}
 			f.lit -= int64(n)
 			in = in[n:]
@@ -97,12 +103,8 @@ func (f *lineFilter) line(out, part []byte, ended bool) []byte {
 			f.notice, f.ready = f.notice[:0], false
 		}
 		f.notice = append(f.notice, part[:min(len(part), maxNotice-len(f.notice))]...)
-	case ownLine:
-		f.mine = append(f.mine, part[:min(len(part), maxNotice-len(f.mine))]...)
-		if ended {
-			f.own = append(f.own, strings.TrimRight(string(f.mine), "\r\n"))
-			f.mine = f.mine[:0]
-		}
+	case ownLine, ownData:
+		f.keep(part)
 	}
 	if !ended {
 		f.tail = append(f.tail, part[max(0, len(part)-maxTail):]...)
@@ -112,13 +114,21 @@ func (f *lineFilter) line(out, part []byte, ended bool) []byte {
 	f.tail = append(f.tail, part[max(0, len(part)-maxTail):]...)
 	size, literal := literalSize(f.tail)
 	f.tail = f.tail[:0]
-	if literal && (f.kind == dataLine || f.kind == dropLine) {
+	if literal && (f.kind == dataLine || f.kind == dropLine || f.kind == ownData) {
 		f.lit = size // the line goes on behind it
 		return out
+	}
+	if f.kind == ownLine || f.kind == ownData {
+		f.own = append(f.own, strings.TrimRight(string(f.mine), "\r\n"))
+		f.mine = nil
 	}
 	f.ready = f.kind == noticeLine || f.ready
 	f.kind, f.greeted = undecided, true
 	return out
+}
+
+func (f *lineFilter) keep(part []byte) {
+	f.mine = append(f.mine, part[:min(len(part), maxOwn-len(f.mine))]...)
 }
 
 // takeNotice returns the last whole notice and forgets it.
@@ -170,7 +180,10 @@ func (f *lineFilter) judge(ended bool) lineKind {
 		words = words[:len(words)-1] // it may go on
 	}
 	missing := undecided
-	if ended {
+	switch {
+	case ended && f.whole:
+		missing = ownLine
+	case ended:
 		missing = textLine
 	}
 	if len(words) < 2 {
@@ -183,9 +196,14 @@ func (f *lineFilter) judge(ended bool) lineKind {
 		if len(words) < 3 {
 			return missing
 		}
-		return judgeStatus(strings.ToUpper(words[2]))
+		if judged := judgeStatus(strings.ToUpper(words[2])); judged == noticeLine || !f.whole {
+			return judged
+		}
+		return ownLine
 	case !f.greeted:
 		return textLine
+	case f.whole:
+		return ownData
 	case kind[0] >= '0' && kind[0] <= '9':
 		if len(words) < 3 {
 			return missing

@@ -39,6 +39,7 @@ type reader struct {
 	box     folderState
 	reopens int
 	tallies [2]tally // of requests without and with bodies
+	mute    bool     // asking what mails hold ended badly: it is not asked again
 }
 
 // open takes a connection and opens folder. The reader must be released.

@@ -227,6 +227,9 @@ func (sc *scan) feed(ctx context.Context, targets imap.UIDSet, searched bool, cu
 				return err
 			}
 			if sc.req.HeadersFirst {
+				if err := sc.r.about(ctx, metas, sc.req.Structure); err != nil {
+					return err
+				}
 				if metas, err = sc.choose(ctx, q, metas); err != nil {
 					return err
 				}

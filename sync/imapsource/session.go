@@ -23,8 +23,9 @@ type session struct {
 	born   time.Time
 	news   chan struct{} // gets a value when the server reports a change by itself; capacity 1
 	broken bool          // no further command is possible
+	serial int           // of the commands that go beside the library
 
-	condStore, eSearch, idle, specialUse bool
+	condStore, eSearch, idle, specialUse, gmail bool
 }
 
 // dial connects and signs in. stale is a token that is no longer wanted, or empty.
@@ -144,6 +145,7 @@ func (c *session) authenticate(ctx context.Context, user, addr string) error {
 	c.condStore = caps.Has(imap.CapCondStore)
 	c.eSearch = caps.Has(imap.CapESearch)
 	c.idle = caps.Has(imap.CapIdle)
+	c.gmail = caps.Has("X-GM-EXT-1")
 	c.specialUse = caps.Has(imap.CapSpecialUse) && caps.Has(imap.CapListExtended)
 	return nil
 }

@@ -29,7 +29,7 @@ type wire struct {
 	raw      net.Conn // what TLS runs on: closing it unblocks every read and write at once
 
 	lines lineFilter // used by the library's reading goroutine alone
-	own   atomic.Pointer[func(string)]
+	own   atomic.Pointer[listener]
 	buf   []byte
 	out   []byte
 
@@ -46,9 +46,15 @@ func newWire(tlsConn, raw net.Conn) *wire {
 	return &wire{Conn: tlsConn, raw: raw, buf: make([]byte, wireBuffer)}
 }
 
+// listener is somebody who sends commands beside the library.
+type listener struct {
+	hear  func(line string) // in the reading goroutine: must not block
+	whole bool              // untagged answers belong to those commands, too
+}
+
 // listen keeps answers to commands with ownTag, and continuation requests, from the library and
-// gives them to f, in the reading goroutine. The library must have no command under way.
-func (w *wire) listen(f func(line string)) { w.own.Store(&f) }
+// gives them to l; nil ends that. The library must have no command under way.
+func (w *wire) listen(l *listener) { w.own.Store(l) }
 
 // SetReadDeadline does nothing: expect sets the deadlines.
 func (w *wire) SetReadDeadline(time.Time) error { return nil }
@@ -86,10 +92,12 @@ func (w *wire) Read(p []byte) (int, error) {
 		}
 		n, err := w.read(w.buf[:16<<10])
 		own := w.own.Load()
-		w.lines.split = own != nil
+		w.lines.split, w.lines.whole = own != nil, own != nil && own.whole
 		w.out = w.lines.feed(w.out[:0], w.buf[:n])
 		for _, line := range w.lines.takeOwn() {
-			(*own)(line)
+			if own != nil { // nil: it was answered later than it mattered
+				own.hear(line)
+			}
 		}
 		if text := w.lines.takeNotice(); text != "" {
 			w.mu.Lock()
