@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -45,27 +46,41 @@ func newGuard(next http.Handler, m *metrics, proxies []netip.Prefix, now func() 
 		keys:    newLimiter(deviceRate, deviceBurst, maxTracked),
 		tenants: newLimiter(tenantRate, tenantBurst, maxTracked),
 		refused: newLimiter(refusedRate, refusedBurst, maxTracked),
-		known:   familiar{seen: map[string]time.Time{}},
+		known:   familiar{seen: map[acquaintance]time.Time{}},
 		bodies:  readers{now: map[string]int{}},
 	}
 	m.gauge("hawserd_requests_in_work", func() float64 { return float64(len(g.inWork)) })
 	return g
 }
 
-// visit is what the guard learns of a request while it is served.
+// visit is what the guard learns of a request while it is served. It is the request's context.
 type visit struct {
+	context.Context
 	addr   string
 	proven bool // the signature was right
+	out    recorder
+	body   countedBody
 }
 
 type visitKey struct{}
 
+// Value implements [context.Context].
+func (v *visit) Value(key any) any {
+	if key == (visitKey{}) {
+		return v
+	}
+	return v.Context.Value(key)
+}
+
 // ServeHTTP implements [http.Handler].
 func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := g.now()
-	v := &visit{addr: clientAddr(r.RemoteAddr, r.Header.Values("X-Forwarded-For"), g.proxies)}
-	out := &recorder{ResponseWriter: w, status: http.StatusOK}
-	defer func() { g.metrics.request(routeOf(r), out.status, g.now().Sub(start)) }()
+	v := &visit{
+		Context: r.Context(), addr: clientAddr(r.RemoteAddr, r.Header["X-Forwarded-For"], g.proxies),
+		out: recorder{ResponseWriter: w, status: http.StatusOK},
+	}
+	out := &v.out
+	defer func() { g.metrics.request(routeOf(r.URL.Path), out.status, g.now().Sub(start)) }()
 
 	claimed := claimedKey(r)
 	if l, name := g.bucket(claimed, v.addr); l.empty(name, start) {
@@ -81,11 +96,11 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer func() { <-g.inWork }()
-	r = r.WithContext(context.WithValue(r.Context(), visitKey{}, v))
+	r = r.WithContext(v)
 	if r.Body != nil {
-		body := &countedBody{ReadCloser: r.Body, readers: &g.bodies, key: claimed}
-		defer body.end(http.ErrBodyReadAfterClose)
-		r.Body = body
+		v.body = countedBody{ReadCloser: r.Body, readers: &g.bodies, key: claimed}
+		defer v.body.end(http.ErrBodyReadAfterClose)
+		r.Body = &v.body
 	}
 	g.next.ServeHTTP(out, r)
 	if !v.proven && (out.status == http.StatusUnauthorized || out.status == http.StatusBadRequest) {
@@ -138,7 +153,11 @@ func (g *guard) bucket(id, addr string) (*limiter, string) {
 // claimedKey is the key id that a request names, believed by nobody: it is held only against what
 // the key itself has used up.
 func claimedKey(r *http.Request) string {
-	_, after, _ := strings.Cut(r.Header.Get("Signature-Input"), `keyid="`)
+	inputs := r.Header["Signature-Input"]
+	if len(inputs) == 0 {
+		return ""
+	}
+	_, after, _ := strings.Cut(inputs[0], `keyid="`)
 	id, _, _ := strings.Cut(after, `"`)
 	if len(id) > reqsig.MaxKeyID {
 		return ""
@@ -180,16 +199,23 @@ func (r *recorder) WriteHeader(status int) {
 	r.ResponseWriter.WriteHeader(status)
 }
 
-// routeOf names a request's route with words of ours, so that nobody fills the metrics with names.
-func routeOf(r *http.Request) string {
-	parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
-	if len(parts) > 2 && parts[1] == "users" {
-		parts[2] = "{id}"
+// routes are the routes that metrics tell apart.
+var routes = []string{
+	"/v1/checkin", "/v1/users", "/v1/users/{id}", "/v1/users/{id}/suspend", "/v1/users/{id}/resume", "/v1/users/{id}/deprovision",
+	"/v1/users/{id}/code", "/v1/counts", "/v1/policy", "/v1/register", "/v1/setup", "/v1/wiped", "/v1/leave", "/v1/openapi.json",
+}
+
+// routeOf names a path's route with words of ours, so that nobody fills the metrics with names.
+func routeOf(path string) string {
+	if user, ok := strings.CutPrefix(path, "/v1/users/"); ok {
+		_, what, more := strings.Cut(user, "/")
+		path = "/v1/users/{id}"
+		if more {
+			path += "/" + what
+		}
 	}
-	switch name := "/" + strings.Join(parts, "/"); name {
-	case "/v1/users", "/v1/users/{id}", "/v1/users/{id}/suspend", "/v1/users/{id}/resume", "/v1/users/{id}/deprovision",
-		"/v1/users/{id}/code", "/v1/counts", "/v1/policy", "/v1/register", "/v1/setup", "/v1/checkin", "/v1/wiped", "/v1/leave", "/v1/openapi.json":
-		return name
+	if i := slices.Index(routes, path); i >= 0 {
+		return routes[i]
 	}
 	return "other"
 }

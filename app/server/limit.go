@@ -110,8 +110,10 @@ func (l *limiter) sweep(now time.Time) {
 // familiar remembers which key was right from which address.
 type familiar struct {
 	mu   sync.Mutex
-	seen map[string]time.Time
+	seen map[acquaintance]time.Time
 }
+
+type acquaintance struct{ addr, key string }
 
 func (f *familiar) add(addr, key string, now time.Time) {
 	f.mu.Lock()
@@ -119,13 +121,13 @@ func (f *familiar) add(addr, key string, now time.Time) {
 	if len(f.seen) >= maxTracked {
 		clear(f.seen)
 	}
-	f.seen[addr+" "+key] = now
+	f.seen[acquaintance{addr, key}] = now
 }
 
 func (f *familiar) has(addr, key string, now time.Time) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	at, ok := f.seen[addr+" "+key]
+	at, ok := f.seen[acquaintance{addr, key}]
 	return ok && now.Sub(at) < forgetAfter
 }
 

@@ -273,7 +273,7 @@ func TestEveryCallIsCounted(t *testing.T) {
 		t.Fatalf("%d calls, %v", len(doc.Paths), err)
 	}
 	for path := range doc.Paths {
-		if got := routeOf(get(t, "http://x"+strings.ReplaceAll(path, "{id}", "ada"))); got != path {
+		if got := routeOf(strings.ReplaceAll(path, "{id}", "ada")); got != path {
 			t.Errorf("%s is counted as %s", path, got)
 		}
 	}

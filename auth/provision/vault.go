@@ -76,7 +76,7 @@ func (v *Vault) open(k Key) ([]byte, error) {
 
 // place joins words so that no two lists of words give the same bytes.
 func place(words ...string) []byte {
-	var b []byte
+	b := make([]byte, 0, 96)
 	for _, w := range words {
 		b = binary.BigEndian.AppendUint32(b, uint32(len(w)))
 		b = append(b, w...)

@@ -33,20 +33,16 @@ type components struct {
 }
 
 // base is the signature base of RFC 9421, section 2.5. Its layout never changes under one [Tag].
-func (c components) base() []byte {
-	b := make([]byte, 0, 512)
-	for _, line := range [...]struct{ name, value string }{
-		{"@method", c.method}, {"@authority", c.authority}, {"@path", c.path}, {"@query", c.query},
-		{"content-digest", c.digest}, {"content-type", contentType},
-	} {
-		b = append(b, '"')
-		b = append(b, line.name...)
-		b = append(b, `": `...)
-		b = append(b, line.value...)
-		b = append(b, '\n')
-	}
-	b = append(b, `"@signature-params": `...)
-	return append(b, c.params...)
+func (c components) base() []byte { return c.appendBase(make([]byte, 0, 512)) }
+
+func (c components) appendBase(b []byte) []byte {
+	b = append(append(b, `"@method": `...), c.method...)
+	b = append(append(b, "\n\"@authority\": "...), c.authority...)
+	b = append(append(b, "\n\"@path\": "...), c.path...)
+	b = append(append(b, "\n\"@query\": "...), c.query...)
+	b = append(append(b, "\n\"content-digest\": "...), c.digest...)
+	b = append(append(b, "\n\"content-type\": "...), contentType...)
+	return append(append(b, "\n\"@signature-params\": "...), c.params...)
 }
 
 // target splits what stands in the request line into @path and @query. It refuses everything that
@@ -142,12 +138,10 @@ func parseParams(s string) (params, error) {
 func (p *params) set(name, value string) bool {
 	if name == "created" {
 		n, err := strconv.ParseInt(value, 10, 64)
-		// RFC 9651 integers have at most 15 digits; the spelling has to be the one we would write.
-		if err != nil || n > 999_999_999_999_999 || n < -999_999_999_999_999 || strconv.FormatInt(n, 10) != value {
-			return false
-		}
 		p.created = n
-		return true
+		// RFC 9651 integers have at most 15 digits; the spelling has to be the one we would write.
+		var own [20]byte
+		return err == nil && n <= 999_999_999_999_999 && n >= -999_999_999_999_999 && string(strconv.AppendInt(own[:0], n, 10)) == value
 	}
 	if len(value) < 2 || value[0] != '"' || value[len(value)-1] != '"' {
 		return false
@@ -183,12 +177,16 @@ func encodeBytes(b []byte) string { return ":" + base64.StdEncoding.EncodeToStri
 
 var strictBase64 = base64.StdEncoding.Strict()
 
-func decodeBytes(s string) ([]byte, bool) {
+func decodeBytes(s string) (b [sha256.Size]byte, ok bool) {
 	if len(s) != 46 || s[0] != ':' || s[45] != ':' || s[44] != '=' || strings.ContainsAny(s, "\r\n") {
-		return nil, false
+		return b, false
 	}
-	b, err := strictBase64.DecodeString(s[1:45])
-	return b, err == nil && len(b) == sha256.Size
+	var text [44]byte
+	var room [len(text) / 4 * 3]byte
+	copy(text[:], s[1:45])
+	n, err := strictBase64.Decode(room[:], text[:])
+	copy(b[:], room[:])
+	return b, err == nil && n == len(b)
 }
 
 func digest(body []byte) string {

@@ -98,8 +98,8 @@ func FuzzVerifyHeaders(f *testing.F) {
 		r := &http.Request{Method: "GET", URL: u, RequestURI: uri, Header: http.Header{
 			"Signature-Input": {input}, "Signature": {signature}, "Content-Digest": {contentDigest}, "Content-Type": {contentType}}}
 		v := Verifier{cfg: Config{Authority: "a.example", MaxBody: 10}}
-		_, p, sig, err := v.bounds(r)
-		if err == nil && (len(sig) != 32 || len(p.nonce) < MinNonce || p.keyID == "") {
+		_, p, err := v.bounds(r)
+		if err == nil && (len(p.nonce) < MinNonce || p.keyID == "") {
 			t.Fatalf("passed with %+v", p)
 		}
 	})

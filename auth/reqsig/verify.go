@@ -10,6 +10,8 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -87,30 +89,29 @@ func NewVerifier(cfg Config) (*Verifier, error) {
 	return v, nil
 }
 
+// form is what a request carries in the signed places.
+type form struct {
+	components
+	mac, sum [sha256.Size]byte // as the sender has them: of the components, of the body
+}
+
+// bases holds room for signature bases. Nothing in them is secret.
+var bases = sync.Pool{New: func() any { b := make([]byte, 0, 512); return &b }}
+
 // Verify checks a request as a server received it and returns who sent it, with the body. Errors
 // are a *[Refusal]. The body is read only once the MAC is right, and the nonce is used last: a
 // request that is refused leaves no trace. r.Body is consumed.
 func (v *Verifier) Verify(r *http.Request) (Verified, error) {
-	c, p, sig, err := v.bounds(r)
+	f, p, err := v.bounds(r)
 	if err != nil {
 		return Verified{}, err
 	}
-	base := c.base()
-	key := v.recall(p.keyID)
-	recalled := hmac.Equal(mac(key.Secret, base), sig) && key.usable(v.cfg.Now())
-	if !recalled {
-		if key, err = v.find(r.Context(), p.keyID); err != nil {
-			return Verified{}, err
-		}
-	}
 	now, created := v.cfg.Now(), time.Unix(p.created, 0)
-	if created.Before(now.Add(-Window)) || created.After(now.Add(Window)) {
-		return Verified{}, refuse(http.StatusUnauthorized, CodeStale, errors.New("outside the window"))
+	key, recalled, err := v.prove(r.Context(), &f, p, now)
+	if err != nil {
+		return Verified{}, err
 	}
-	if right := recalled || hmac.Equal(mac(key.Secret, base), sig); !right || !key.usable(now) {
-		return Verified{}, refuse(http.StatusUnauthorized, CodeRefused, errors.New("unknown key or wrong mac"))
-	}
-	body, err := v.body(r, c.digest)
+	body, err := v.body(r, f.sum)
 	if err != nil {
 		return Verified{}, err
 	}
@@ -135,6 +136,28 @@ func (v *Verifier) Verify(r *http.Request) (Verified, error) {
 		out.Role, out.Record = again.Role, again.Record
 	}
 	return out, nil
+}
+
+// prove returns the key whose MAC the request carries, and whether it was remembered.
+func (v *Verifier) prove(ctx context.Context, f *form, p params, now time.Time) (key Key, recalled bool, err error) {
+	room, _ := bases.Get().(*[]byte)
+	defer bases.Put(room)
+	base := f.appendBase((*room)[:0])
+	*room = base
+	key = v.recall(p.keyID)
+	recalled = hmac.Equal(mac(key.Secret, base), f.mac[:]) && key.usable(now)
+	if !recalled {
+		if key, err = v.find(ctx, p.keyID); err != nil {
+			return key, false, err
+		}
+	}
+	if created := time.Unix(p.created, 0); created.Before(now.Add(-Window)) || created.After(now.Add(Window)) {
+		return key, false, refuse(http.StatusUnauthorized, CodeStale, errors.New("outside the window"))
+	}
+	if right := recalled || hmac.Equal(mac(key.Secret, base), f.mac[:]); !right || !key.usable(now) {
+		return key, false, refuse(http.StatusUnauthorized, CodeRefused, errors.New("unknown key or wrong mac"))
+	}
+	return key, recalled, nil
 }
 
 // usable reports whether what a source knows of a key makes it one, at a moment.
@@ -165,49 +188,49 @@ func (v *Verifier) find(ctx context.Context, id string) (Key, error) {
 }
 
 // bounds takes the signed parts out of a request, or refuses it for its form alone.
-func (v *Verifier) bounds(r *http.Request) (c components, p params, sig []byte, err error) {
-	form := func(err error) error { return refuse(http.StatusUnauthorized, CodeRefused, err) }
-	c.method, c.authority = r.Method, v.cfg.Authority
-	if !token(c.method) {
-		return c, p, nil, form(errors.New("method is not of the profile"))
+func (v *Verifier) bounds(r *http.Request) (f form, p params, err error) {
+	bad := func(why string) error { return refuse(http.StatusUnauthorized, CodeRefused, errors.New(why)) }
+	f.method, f.authority = r.Method, v.cfg.Authority
+	if !token(f.method) {
+		return f, p, bad("method is not of the profile")
 	}
-	if c.path, c.query, err = target(r); err != nil {
-		return c, p, nil, form(err)
+	if f.path, f.query, err = target(r); err != nil {
+		return f, p, refuse(http.StatusUnauthorized, CodeRefused, err)
 	}
 	var values [4]string
 	for i, name := range [...]string{"Signature-Input", "Signature", "Content-Digest", "Content-Type"} {
 		all := r.Header[name]
 		if len(all) != 1 || len(all[0]) > maxInput {
-			return c, p, nil, form(errors.New("a signed header is missing, doubled or too long"))
+			return f, p, bad("a signed header is missing, doubled or too long")
 		}
 		values[i] = all[0]
 	}
 	value, isSHA := strings.CutPrefix(values[2], "sha-256=")
-	_, isDigest := decodeBytes(value)
+	sum, isDigest := decodeBytes(value)
 	if values[3] != contentType || !isSHA || !isDigest || len(r.Header["Content-Encoding"]) > 0 || len(r.Trailer) > 0 {
-		return c, p, nil, form(errors.New("content headers are not of the profile"))
+		return f, p, bad("content headers are not of the profile")
 	}
-	c.digest = values[2]
+	f.digest, f.sum = values[2], sum
 	encoded, labelled := strings.CutPrefix(values[1], "sig1=")
-	sig, isSig := decodeBytes(encoded)
+	mac, isMAC := decodeBytes(encoded)
 	input, labelledToo := strings.CutPrefix(values[0], "sig1=")
-	if !labelled || !labelledToo || !isSig {
-		return c, p, nil, form(errors.New("signature is not of the profile"))
+	if !labelled || !labelledToo || !isMAC {
+		return f, p, bad("signature is not of the profile")
 	}
-	c.params = input
+	f.params, f.mac = input, mac
 	if p, err = parseParams(input); errors.Is(err, errNonce) {
-		return c, p, nil, refuse(http.StatusBadRequest, CodeMalformed, err)
+		return f, p, refuse(http.StatusBadRequest, CodeMalformed, err)
 	} else if err != nil {
-		return c, p, nil, form(err)
+		return f, p, refuse(http.StatusUnauthorized, CodeRefused, err)
 	}
 	if r.ContentLength > v.cfg.MaxBody {
-		return c, p, nil, refuse(http.StatusRequestEntityTooLarge, CodeTooLarge, errors.New("declared length"))
+		return f, p, refuse(http.StatusRequestEntityTooLarge, CodeTooLarge, errors.New("declared length"))
 	}
-	return c, p, sig, nil
+	return f, p, nil
 }
 
 // body reads the body up to its bound and holds it against its digest.
-func (v *Verifier) body(r *http.Request, want string) ([]byte, error) {
+func (v *Verifier) body(r *http.Request, want [sha256.Size]byte) ([]byte, error) {
 	var body []byte
 	if r.Body != nil {
 		var err error
@@ -219,7 +242,7 @@ func (v *Verifier) body(r *http.Request, want string) ([]byte, error) {
 		return nil, refuse(http.StatusRequestEntityTooLarge, CodeTooLarge, errors.New("body is too large"))
 	}
 	// The MAC covers the digest, so this comparison needs no constant time.
-	if digest(body) != want {
+	if sha256.Sum256(body) != want {
 		return nil, refuse(http.StatusUnauthorized, CodeRefused, errors.New("wrong digest"))
 	}
 	return body, nil
@@ -228,8 +251,21 @@ func (v *Verifier) body(r *http.Request, want string) ([]byte, error) {
 // Dated sets Date in every answer, refusals included, from the clock that the window is measured
 // by: it is how a client learns that its own is wrong.
 func Dated(now func() time.Time, next http.Handler) http.Handler {
+	var last atomic.Pointer[date]
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Date", now().UTC().Format(http.TimeFormat))
+		at := now()
+		d := last.Load()
+		if d == nil || d.second != at.Unix() {
+			d = &date{at.Unix(), []string{at.UTC().Format(http.TimeFormat)}}
+			last.Store(d)
+		}
+		w.Header()["Date"] = d.header
 		next.ServeHTTP(w, r)
 	})
+}
+
+// date is the header's value in one second. Nobody changes it.
+type date struct {
+	second int64
+	header []string
 }

@@ -66,7 +66,7 @@ func (r *reports) take() map[place]report {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	all := r.waiting
-	r.waiting = map[place]report{}
+	r.waiting = make(map[place]report, len(all)) // as many will come again
 	return all
 }
 
