@@ -31,7 +31,7 @@ var layers = []struct {
 	may      []string // names of layers
 }{
 	{"leaf", []string{"sync/alarm", "sync/capture", "sync/fault", "auth/secret", "auth/reqsig", "store/sqlitedb", "assets", "app/text"}, []string{"leaf"}},
-	{"logic", []string{"sync/rules", "sync/mailparse", "sync/match", "sync/engine", "sync/deliver", "sync/busy", "auth/site", "auth/provision", "auth/enrol"}, []string{"leaf", "logic"}},
+	{"logic", []string{"sync/rules", "sync/mailparse", "sync/shape", "sync/match", "sync/engine", "sync/deliver", "sync/busy", "auth/site", "auth/provision", "auth/enrol"}, []string{"leaf", "logic"}},
 	{"adapter", []string{"sync/imapsource", "sync/calsource", "sync/salesforce", "auth/oauth", "auth/keyring", "store/agentdb", "store/tenantdb"}, []string{"leaf", "logic"}},
 	{"front", []string{"app/control", "app/config", "app/logging"}, []string{"leaf"}},
 	{"face", []string{"app/cli", "app/tray", "app/window"}, []string{"leaf", "front"}},
@@ -41,14 +41,15 @@ var layers = []struct {
 
 // onlyIn names the packages that may import a library. Nobody else may.
 var onlyIn = map[string][]string{
-	"fyne.io/fyne/v2":                {"app/window"},
-	"fyne.io/systray":                {"app/tray"},
-	"github.com/emersion/go-imap/v2": {"sync/imapsource", "sync/sourcetest"},
-	"github.com/jhillyerd/enmime/v2": {"sync/mailparse", "sync/sourcetest"},
-	"github.com/zalando/go-keyring":  {"auth/keyring"},
-	"golang.org/x/oauth2":            {"auth/oauth", "app/server/admin"},
-	"github.com/jackc/pgx/v5":        {"store/tenantdb"},
-	"modernc.org/sqlite":             {"store/sqlitedb"},
+	"fyne.io/fyne/v2":                    {"app/window"},
+	"fyne.io/systray":                    {"app/tray"},
+	"github.com/emersion/go-imap/v2":     {"sync/imapsource", "sync/sourcetest"},
+	"github.com/jhillyerd/enmime/v2":     {"sync/mailparse", "sync/sourcetest"},
+	"github.com/zalando/go-keyring":      {"auth/keyring"},
+	"golang.org/x/oauth2":                {"auth/oauth", "app/server/admin"},
+	"github.com/jackc/pgx/v5":            {"store/tenantdb"},
+	"github.com/microcosm-cc/bluemonday": {"sync/shape"},
+	"modernc.org/sqlite":                 {"store/sqlitedb"},
 }
 
 type pkg struct {

@@ -7,10 +7,10 @@ import (
 	"golang.org/x/net/html/atom"
 )
 
-// textOf returns what a reader sees of an HTML document, roughly: words, paragraphs, list marks
+// HTMLText returns what a reader sees of an HTML document, roughly: words, paragraphs, list marks
 // and the targets of links. It reads tokens only, never a tree, so its cost grows with the
 // length alone whatever the document nests.
-func textOf(document string) string {
+func HTMLText(document string) string {
 	w := htmlText{}
 	z := html.NewTokenizer(strings.NewReader(document))
 	z.SetMaxBuf(maxText)

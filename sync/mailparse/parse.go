@@ -190,7 +190,7 @@ func (c *collector) finish() {
 	c.mail.HTML = c.html.String()
 	c.mail.Warnings = c.scan.warns
 	if strings.TrimSpace(c.mail.Text) == "" && c.mail.HTML != "" {
-		c.mail.Text = textOf(c.mail.HTML)
+		c.mail.Text = HTMLText(c.mail.HTML)
 	}
 }
 

@@ -1,0 +1,86 @@
+package shape
+
+import (
+	"slices"
+
+	"hawser/sync/capture"
+	"hawser/sync/mailparse"
+)
+
+// Why says why something of a mail is not saved.
+type Why string
+
+// The reasons, each about one file but for WhyLong.
+const (
+	WhyLevel  Why = "level"  // the level leaves files out
+	WhyNever  Why = "never"  // no files are wanted, or not for this mail
+	WhyLarge  Why = "large"  // it alone is over the limit of one file
+	WhyTotal  Why = "total"  // with those before it, it is over the limit of one mail
+	WhyEmpty  Why = "empty"  // there is nothing in it, and Salesforce refuses such files
+	WhyInline Why = "inline" // a picture within the text
+	WhyLong   Why = "long"   // the end of the text: no field holds it
+)
+
+// Left is one thing of a mail that is not saved.
+type Left struct {
+	Name string // of the file; "" for a text
+	Size int64  // bytes, decoded; of a text those that are missing
+	Why  Why
+}
+
+// Default is how a mail is cut where nobody chose otherwise: everything, within limits.
+var Default = capture.Content{
+	Level:    capture.LevelFiles,
+	Files:    capture.FilesAlways,
+	FileMax:  10_000_000,
+	FilesMax: 25_000_000,
+}
+
+// levels in order.
+var levels = []capture.Level{capture.LevelHeaders, capture.LevelSubject, capture.LevelText, capture.LevelFiles}
+
+// Within returns c with its level lowered to most, a company's maximum; "" sets none. A level that
+// does not exist counts as the lowest, so that a mistake shows less and not more.
+func Within(c capture.Content, most capture.Level) capture.Content {
+	if most != "" && rank(most) < rank(c.Level) {
+		c.Level = levels[rank(most)]
+	}
+	return c
+}
+
+func rank(l capture.Level) int { return max(slices.Index(levels, l), 0) }
+
+// Cut returns what is saved of m, and what is not. m itself is not changed. Attachments keep their
+// Index. FilesAsk must have been answered: it counts as FilesNever. Limits of 0 are those of
+// [Default].
+//
+// The texts fit an EmailMessage with room for a [Note]; [Fit] cuts them for a task. Below the level
+// of texts nothing is said to be left out, since names of files are content too. NewestOnly is not
+// read yet.
+func Cut(m capture.Mail, c capture.Content) (capture.Mail, []Left) {
+	level := rank(c.Level)
+	if level < rank(capture.LevelText) {
+		return headersOnly(m, level >= rank(capture.LevelSubject)), nil
+	}
+	images := imagesOf(m)
+	files, left := pick(m.Attachments, images, c)
+	m.Attachments = files
+	m = texts(m, images)
+	m, long := Fit(m, EmailLimits)
+	return m, append(left, long...)
+}
+
+// texts makes the HTML safe. A text that was made from the HTML is made again, so that both say
+// the same.
+func texts(m capture.Mail, images map[string]string) capture.Mail {
+	if m.HTML == "" {
+		return m
+	}
+	derived := m.Text == "" || m.Text == mailparse.HTMLText(m.HTML)
+	p := page{images: images}
+	m.HTML = sanitise(p.rewrite(m.HTML))
+	if derived {
+		m.Text = mailparse.HTMLText(m.HTML)
+	}
+	return m
+}
