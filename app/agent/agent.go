@@ -43,6 +43,8 @@ type Config struct {
 	Keys     keyring.Store
 	// OpenBrowser shows an address to the user.
 	OpenBrowser func(ctx context.Context, url string) error
+	// OpenWindow shows a page of the window; nil where there is no desktop.
+	OpenWindow func(page string) error
 	Lang        string           // of the pages in the browser, as text.New takes it
 	Now         func() time.Time // default time.Now
 

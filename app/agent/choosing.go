@@ -73,6 +73,3 @@ func (a *Agent) Settings(context.Context) ([]control.Setting, error) { return ni
 
 // Change implements control.Agent.
 func (a *Agent) Change(context.Context, string, string) error { return errNotYet() }
-
-// Open implements control.Agent.
-func (a *Agent) Open(context.Context, string) error { return errNotYet() }

@@ -67,6 +67,9 @@ func (f Foreground) Run(ctx context.Context) error {
 		Dirs: f.Dirs, Settings: settings, Version: f.Version, Lang: f.Lang, Log: log, OpenBrowser: oauth.OpenBrowser(f.Env),
 		face: &face{again: make(chan struct{}, 1), stop: cancel},
 	}
+	if f.Desktop {
+		cfg.OpenWindow = openWindow(f.Env)
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		defer cancel()
@@ -84,6 +87,9 @@ func (f Foreground) agents(ctx context.Context, cfg *Config) error {
 	shown := false
 	for {
 		listener, err := control.Listen(f.Dirs.Runtime)
+		if fault.Is(err, fault.AlreadyRunning) && !f.Headless && f.Desktop {
+			return f.raise(ctx, err)
+		}
 		if err != nil {
 			return err
 		}
@@ -107,6 +113,19 @@ func (f Foreground) agents(ctx context.Context, cfg *Config) error {
 			return err
 		}
 	}
+}
+
+// raise shows the window of the agent that runs already, which is what a person who starts the
+// program a second time wants.
+func (f Foreground) raise(ctx context.Context, running error) error {
+	c, err := control.Dial(ctx, f.Dirs.Runtime)
+	if err == nil {
+		err = c.Open(ctx, "")
+	}
+	if err != nil {
+		return running
+	}
+	return nil
 }
 
 // once runs one agent to its end.

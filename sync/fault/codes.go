@@ -100,7 +100,8 @@ const (
 	Paused          Code = "paused"    // what was asked for is not done while the user has paused Hawser
 	NotFound        Code = "not-found" // the item named on the command line does not exist
 	Usage           Code = "usage"
-	Locked          Code = "locked" // the company decides this
+	Locked          Code = "locked"         // the company decides this
+	WindowMissing   Code = "window-missing" // the program of the window is not here, or there is no desktop
 	Internal        Code = "internal"
 )
 
@@ -129,7 +130,7 @@ var classes = map[Code]Class{
 
 	DiskFull: User, QueueLocked: Retry, QueueDamaged: User, QueueNewer: User, KeyStoreLocked: User,
 	KeyStoreMissing: User, KeyLost: User, ConfigInvalid: User, AlreadyRunning: User, NotRunning: User,
-	Paused: User, NotFound: User, Usage: User, Locked: Admin, Internal: Bug,
+	Paused: User, NotFound: User, Usage: User, Locked: Admin, WindowMissing: User, Internal: Bug,
 }
 
 // Codes returns every code with a class, for the tests that demand a text for each.
