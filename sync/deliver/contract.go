@@ -132,6 +132,9 @@ type Target interface {
 	Relate(ctx context.Context, relations []Relation) ([]Result, error)
 	// Attach uploads files and links each to its record. One call.
 	Attach(ctx context.Context, files []File) ([]Result, error)
+	// Unsave removes a record that this user saved, with what hangs on it and the files that were
+	// uploaded for it; a record that is not there is removed. It says how many calls it made.
+	Unsave(ctx context.Context, recordID string) (calls int, err error)
 	// Limits says how much one call may carry.
 	Limits() Limits
 }
@@ -142,22 +145,27 @@ type Capabilities struct {
 	Task      bool
 	Files     bool     // ContentVersion can be created
 	UniqueKey bool     // Mail_Key__c is unique on the object: Salesforce itself refuses doubles
+	Related   bool     // open opportunities or cases can be read
 	Missing   []string // the missing permissions in Salesforce's own words, for the administrator
 }
 
 // Query is one look-up.
 type Query struct {
 	Addresses []string // lower case, without doubles
-	Saved     []Sought // mails that may exist already
+	Saved     []Sought // mails that this user may have saved already
+	Shared    []Sought // mails that a colleague may have saved
 	Relations []string // EmailMessage ids whose sender relation is sought
 	Files     []string // record ids whose files are sought
 }
 
-// Sought is a mail that may have been saved before.
+// Sought is a mail that may have been saved before. From and Subject tell a colleague's record of
+// it from that of another mail with its Message-ID.
 type Sought struct {
 	Key       capture.Key
 	MessageID string
 	Date      time.Time
+	From      string // address of the sender
+	Subject   string
 }
 
 // Answer is the reply to a Query. Absent keys mean "nothing visible".
@@ -170,8 +178,9 @@ type Answer struct {
 
 // Existing is a record that exists.
 type Existing struct {
-	ID   string
-	Kind Kind
+	ID      string
+	Kind    Kind
+	Foreign bool // a colleague saved it
 }
 
 // FileSeen is a file that hangs on a record already.

@@ -153,7 +153,7 @@ func (d *Deliverer) records(drafts []draft, found map[string][]match.Candidate, 
 		if n.bare {
 			people = nil
 		}
-		links := match.Choose(dr.mail.Header, people, own)
+		links := match.Usual.Choose(dr.mail.Header, people, own, nil)
 		n.person = ""
 		if links.From != nil {
 			n.person = links.From.ID

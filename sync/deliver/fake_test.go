@@ -471,6 +471,19 @@ func (o *fakeOrg) Attach(_ context.Context, files []File) ([]Result, error) {
 	})
 }
 
+func (o *fakeOrg) Unsave(_ context.Context, id string) (int, error) {
+	o.enter("unsave")
+	if o.whole != nil {
+		if _, err := o.whole("unsave", 1); err != nil {
+			return 1, err
+		}
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.records = slices.DeleteFunc(o.records, func(r *fakeRecord) bool { return r.id == id })
+	return 2, nil
+}
+
 // rig is a queue, an org and how to make a Deliverer between them.
 type rig struct {
 	clock *clock

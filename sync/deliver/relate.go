@@ -102,7 +102,7 @@ func (d *Deliverer) sender(n *note) string {
 	for _, addr := range match.Addresses(h) {
 		found[addr], _ = d.people.get(addr, d.cfg.Now())
 	}
-	if l := match.Choose(h, found, d.cfg.Own()); l.From != nil {
+	if l := match.Usual.Choose(h, found, d.cfg.Own(), nil); l.From != nil {
 		return l.From.ID
 	}
 	return ""

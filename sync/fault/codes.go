@@ -65,6 +65,7 @@ const (
 	RequiredField     Code = "required-field"     // the org demands a field Hawser does not know
 	TextTooLong       Code = "text-too-long"
 	AlreadySaved      Code = "already-saved" // the unique key exists: a success in disguise
+	OthersRecord      Code = "others-record" // a colleague saved it: it is not the user's to remove
 	StorageFull       Code = "storage-full"
 	FileRefused       Code = "file-refused"
 	SalesforceRefused Code = "salesforce-refused" // any other refusal
@@ -121,7 +122,7 @@ var classes = map[Code]Class{
 
 	APIDisabled: Admin, LimitReached: Retry, BudgetSpent: Retry, OrgReadOnly: Retry, RecordLocked: Retry,
 	NothingSavable: Admin, EmailRefused: Retry, ReferenceRefused: Retry, PermissionMissing: Admin,
-	ValidationFailed: User, RequiredField: Admin, TextTooLong: Bug, AlreadySaved: Retry, StorageFull: Admin,
+	ValidationFailed: User, RequiredField: Admin, TextTooLong: Bug, AlreadySaved: Retry, OthersRecord: User, StorageFull: Admin,
 	FileRefused: User, SalesforceRefused: User,
 
 	NotProvisioned: Retry, EnrolRefused: User, EnrolSpent: User, AlreadyEnrolled: User, AccountTaken: Admin, OtherMailbox: User,

@@ -1,6 +1,7 @@
 package match
 
 import (
+	"slices"
 	"strings"
 
 	"hawser/sync/capture"
@@ -12,6 +13,20 @@ type Order []Type
 // Usual is the order of a mail from a customer: a contact is the person, a lead may become one,
 // a user is a colleague.
 var Usual = Order{Contact, Lead, User}
+
+// OrderOf reads an order as it is configured; without a type it knows it is [Usual].
+func OrderOf(names []string) Order {
+	var o Order
+	for _, n := range names {
+		if t := Type(n); slices.Contains(Usual, t) && !slices.Contains(o, t) {
+			o = append(o, t)
+		}
+	}
+	if len(o) == 0 {
+		return Usual
+	}
+	return o
+}
 
 // MaxAddresses bounds how many addresses of one mail are looked up: a mail to a thousand people
 // must not spend the day's calls. The rest is saved as text.
@@ -62,17 +77,16 @@ func Own(addr string, own []string) bool {
 	return false
 }
 
-// Choose joins a mail to records in the [Usual] order. People holds the candidates by lower-case
-// address; among several of one type the first wins. An address of the user's own means the
-// user, whatever else carries it.
-func Choose(h capture.Header, people map[string][]Candidate, own []string) Links {
-	return Usual.Choose(h, people, own)
-}
+// Picks is what the person decided about addresses: the id of a record, "" for none of them.
+type Picks func(addr string) (id string, ok bool)
 
-// Choose is [Choose] in another order. Types that the order does not name are not linked.
-func (o Order) Choose(h capture.Header, people map[string][]Candidate, own []string) Links {
-	c := chooser{order: o, people: people, own: own, ids: map[string]bool{}, texts: map[string]bool{}}
-	var l Links
+// Choose joins a mail to records. People holds the candidates by lower-case address. Among several
+// of one type the person decides; until then the first stands in, and the address is among
+// Links.Ties. An address of the user's own means the user, whatever else carries it, and is no
+// tie. Types that the order does not name are not linked, unless the person picked one.
+func (o Order) Choose(h capture.Header, people map[string][]Candidate, own []string, picks Picks) Links {
+	c := chooser{order: o, people: people, own: own, picks: picks, ids: map[string]bool{}, texts: map[string]bool{}, asked: map[string]bool{}}
+	l := &c.links
 	if from, ok := c.best(Sender(h).Addr); ok {
 		l.From = &from
 		c.account(from)
@@ -83,7 +97,7 @@ func (o Order) Choose(h capture.Header, people map[string][]Candidate, own []str
 	if len(c.accounts) == 1 {
 		l.RelatedTo = c.accounts[0]
 	}
-	return l
+	return *l
 }
 
 // chooser remembers, while one mail is looked at, what was named before: a person stands in one
@@ -92,9 +106,12 @@ type chooser struct {
 	order    Order
 	people   map[string][]Candidate
 	own      []string
+	picks    Picks
 	ids      map[string]bool
 	texts    map[string]bool
+	asked    map[string]bool // addresses that were looked at
 	accounts []string
+	links    Links
 }
 
 func (c *chooser) list(addresses []capture.Address) (found []Candidate, other []string) {
@@ -117,32 +134,78 @@ func (c *chooser) list(addresses []capture.Address) (found []Candidate, other []
 	return found, other
 }
 
+// best returns the record of an address and notes why, or that there are several.
 func (c *chooser) best(addr string) (Candidate, bool) {
+	addr = normal(addr)
+	own := Own(addr, c.own)
+	who, tie := c.decide(addr, own)
+	if !c.asked[addr] {
+		c.asked[addr] = true
+		if len(tie) > 1 {
+			c.links.Ties = append(c.links.Ties, Tie{Address: addr, Candidates: tie})
+		}
+		if who.ID != "" {
+			c.links.Matched = append(c.links.Matched, Reason{Address: addr, Field: who.Field, RecordID: who.ID})
+			c.links.Known = c.links.Known || !own && who.Type != User
+		}
+	}
+	return who, who.ID != ""
+}
+
+// decide returns the record of an address, and the candidates among which nobody has decided.
+func (c *chooser) decide(addr string, own bool) (who Candidate, tie []Candidate) {
+	candidates := c.people[addr]
+	if c.picks != nil && !own {
+		if id, ok := c.picks(addr); ok {
+			if who, ok := picked(id, candidates); ok {
+				return who, nil
+			}
+		}
+	}
 	order := c.order
-	if Own(addr, c.own) {
+	if own {
 		order = append(Order{User}, order...)
 	}
-	candidates := c.people[normal(addr)]
 	for _, t := range order {
 		for _, cand := range candidates {
-			if cand.Type == t && cand.ID != "" {
-				return cand, true
+			if cand.Type == t && cand.ID != "" && !slices.ContainsFunc(tie, func(o Candidate) bool { return o.ID == cand.ID }) {
+				tie = append(tie, cand)
 			}
+		}
+		if len(tie) > 0 {
+			who = tie[0]
+			break
+		}
+	}
+	if own {
+		return who, nil
+	}
+	return who, tie
+}
+
+// picked returns the record that the person named: one of the candidates, or any other, of which
+// no more is known than its id.
+func picked(id string, candidates []Candidate) (Candidate, bool) {
+	if id == "" {
+		return Candidate{}, true
+	}
+	for _, cand := range candidates {
+		if cand.ID == id {
+			return cand, true
+		}
+	}
+	for prefix, t := range map[string]Type{"003": Contact, "00Q": Lead, "005": User} {
+		if strings.HasPrefix(id, prefix) {
+			return Candidate{Type: t, ID: id}, true
 		}
 	}
 	return Candidate{}, false
 }
 
 func (c *chooser) account(who Candidate) {
-	if who.Type != Contact || who.AccountID == "" {
-		return
+	if who.Type == Contact && who.AccountID != "" && !slices.Contains(c.accounts, who.AccountID) {
+		c.accounts = append(c.accounts, who.AccountID)
 	}
-	for _, have := range c.accounts {
-		if have == who.AccountID {
-			return
-		}
-	}
-	c.accounts = append(c.accounts, who.AccountID)
 }
 
 func normal(addr string) string { return strings.ToLower(strings.TrimSpace(addr)) }

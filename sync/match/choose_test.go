@@ -30,6 +30,12 @@ var (
 	meC   = Candidate{Type: Contact, ID: "003000000000009AAA", Name: "Me", AccountID: "001000000000009AAA"}
 )
 
+// linksOnly leaves out why, which other tests look at.
+func linksOnly(l Links) Links {
+	l.Known, l.Matched, l.Ties = false, nil, nil
+	return l
+}
+
 func TestChoose(t *testing.T) {
 	t.Parallel()
 	people := map[string][]Candidate{
@@ -67,13 +73,13 @@ func TestChoose(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			if got := Choose(c.h, people, own); !reflect.DeepEqual(got, c.want) {
+			if got := linksOnly(Usual.Choose(c.h, people, own, nil)); !reflect.DeepEqual(got, c.want) {
 				t.Errorf("got  %+v\nwant %+v", got, c.want)
 			}
 		})
 	}
-	if got := (Order{User}).Choose(capture.Header{From: addrs("ann@acme.com"), To: addrs("bob@acme.com")}, people, nil); got.From == nil ||
-		*got.From != annU || len(got.To) != 0 || !reflect.DeepEqual(got.ToOther, []string{"bob@acme.com"}) {
+	if got := (Order{User}).Choose(capture.Header{From: addrs("ann@acme.com"), To: addrs("bob@acme.com")}, people, nil, nil); got.From == nil ||
+		got.From.ID != annU.ID || len(got.To) != 0 || !reflect.DeepEqual(got.ToOther, []string{"bob@acme.com"}) {
 		t.Errorf("order of users alone: %+v", got)
 	}
 }
@@ -115,8 +121,8 @@ func TestChooseHolds(t *testing.T) {
 			people[a] = rapid.SliceOfN(rapid.SampledFrom(cands), 0, 4).Draw(t, a)
 		}
 		own := []string{"Me@x.de"}
-		l := Choose(h, people, own)
-		if !reflect.DeepEqual(l, Choose(h, people, own)) {
+		l := Usual.Choose(h, people, own, nil)
+		if !reflect.DeepEqual(l, Usual.Choose(h, people, own, nil)) {
 			t.Fatal("not deterministic")
 		}
 		checkLinks(t, l, h, people)
@@ -153,5 +159,99 @@ func checkLinks(t *rapid.T, l Links, h capture.Header, people map[string][]Candi
 				t.Fatalf("%q is lost", a.Addr)
 			}
 		}
+	}
+}
+
+// TestE02TiesAndPicks: several records of the winning type are asked about once, an answer ends
+// that, and the order decides which type wins.
+func TestE02TiesAndPicks(t *testing.T) {
+	t.Parallel()
+	twoLeads := []Candidate{annL, {Type: Lead, ID: "00Q000000000002AAA", Name: "Ann again"}}
+	people := map[string][]Candidate{
+		"ann@acme.com": {annU, twoLeads[0], twoLeads[1], ann, annie}, "bob@acme.com": {bob}, "me@corp.com": {me, annU, meC},
+	}
+	h := capture.Header{From: addrs("ann@acme.com"), To: addrs("Ann@acme.com", "bob@acme.com", "me@corp.com")}
+	pick := func(id string) Picks {
+		return func(addr string) (string, bool) { return id, addr == "ann@acme.com" }
+	}
+	for _, c := range []struct {
+		name  string
+		order Order
+		picks Picks
+		from  string // "" for none
+		tie   []Candidate
+	}{
+		{"usual", Usual, nil, ann.ID, []Candidate{ann, annie}},
+		{"leads first", OrderOf([]string{"Lead", "nonsense", "Contact", "Lead"}), nil, annL.ID, twoLeads},
+		{"users first", OrderOf([]string{"User", "Contact"}), nil, annU.ID, nil},
+		{"no order is the usual one", OrderOf([]string{"x"}), nil, ann.ID, []Candidate{ann, annie}},
+		{"picked", Usual, pick(annie.ID), annie.ID, nil},
+		{"picked of another type", Usual, pick(annL.ID), annL.ID, nil},
+		{"picked by a search", Usual, pick("003000000000077AAA"), "003000000000077AAA", nil},
+		{"nobody picked", Usual, pick(""), "", nil},
+		{"picked what is no person", Usual, pick("001000000000077AAA"), ann.ID, []Candidate{ann, annie}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			l := c.order.Choose(h, people, []string{"me@corp.com"}, c.picks)
+			from := ""
+			if l.From != nil {
+				from = l.From.ID
+			}
+			var ties []Tie
+			if c.tie != nil {
+				ties = []Tie{{Address: "ann@acme.com", Candidates: c.tie}}
+			}
+			if from != c.from || !reflect.DeepEqual(l.Ties, ties) {
+				t.Errorf("from %q, ties %+v", from, l.Ties)
+			}
+		})
+	}
+}
+
+// TestE06Reasons: each address that has a record says which field of it matched.
+func TestE06Reasons(t *testing.T) {
+	t.Parallel()
+	jane := Candidate{Type: Contact, ID: "003000000000005AAA", Field: "Contact.Email"}
+	same := jane
+	same.Field = "Contact.Work_Email__c"
+	people := map[string][]Candidate{
+		"jane@x.de": {jane}, "j@work.de": {same}, "me@corp.com": {{Type: User, ID: me.ID, Field: "User.Email"}}, "uwe@corp.com": {{Type: User, ID: "005000000000008AAA", Field: "User.Email"}},
+	}
+	for _, c := range []struct {
+		h     capture.Header
+		want  []Reason
+		known bool
+	}{
+		{capture.Header{From: addrs("Jane@x.de"), To: addrs("me@corp.com"), Cc: addrs("j@work.de", "jane@x.de", "stranger@y.z")}, []Reason{
+			{"jane@x.de", "Contact.Email", jane.ID}, {"me@corp.com", "User.Email", me.ID}, {"j@work.de", "Contact.Work_Email__c", jane.ID},
+		}, true},
+		{capture.Header{From: addrs("uwe@corp.com"), To: addrs("me@corp.com")}, []Reason{{"uwe@corp.com", "User.Email", "005000000000008AAA"}, {"me@corp.com", "User.Email", me.ID}}, false},
+		{capture.Header{From: addrs("stranger@y.z")}, nil, false},
+	} {
+		l := Usual.Choose(c.h, people, []string{"me@corp.com"}, nil)
+		if !reflect.DeepEqual(l.Matched, c.want) || l.Known != c.known {
+			t.Errorf("matched %+v, known %v", l.Matched, l.Known)
+		}
+	}
+	// A contact with the user's own address is the user, who does not make a mail known.
+	if l := Usual.Choose(capture.Header{From: addrs("me@corp.com")}, map[string][]Candidate{"me@corp.com": {meC}}, []string{"me@corp.com"}, nil); l.Known {
+		t.Error("the user alone makes a mail known")
+	}
+}
+
+func TestOpenRecordsOfEverybodyOnce(t *testing.T) {
+	t.Parallel()
+	deal, issue := Record{Type: Opportunity, ID: "006000000000001AAA"}, Record{Type: Case, ID: "500000000000001AAA"}
+	a, b := ann, bob
+	a.Open, b.Open, b.More = []Record{deal}, []Record{deal, issue}, true
+	people := map[string][]Candidate{"a@x.de": {a}, "b@x.de": {b}}
+	l := Usual.Choose(capture.Header{From: addrs("a@x.de"), To: addrs("b@x.de")}, people, nil, nil)
+	if open, more := l.Open(); !reflect.DeepEqual(open, []Record{deal, issue}) || !more {
+		t.Errorf("got %+v, more %v", open, more)
+	}
+	l = Usual.Choose(capture.Header{To: addrs("a@x.de")}, people, nil, nil)
+	if open, more := l.Open(); !reflect.DeepEqual(open, []Record{deal}) || more {
+		t.Errorf("got %+v, more %v", open, more)
 	}
 }

@@ -234,6 +234,7 @@ func (u *upload) record(i int) record {
 	o.set(r, "PathOnClient", cutName(name, o.room("PathOnClient", lenPath)))
 	o.set(r, "FirstPublishLocationId", u.files[i].RecordID)
 	o.set(r, "Origin", "C")
+	o.set(r, "Description", fileMark)
 	if u.network != "" {
 		o.set(r, "NetworkId", u.network)
 	}

@@ -163,8 +163,9 @@ func TestObjectThatVanishes(t *testing.T) {
 	org := &salesforcetest.Org{}
 	w := newWorld(t, org)
 	w.warm(t)
-	org.FailNext(1, 200, `{"compositeResponse":[{"body":[{"errorCode":"INVALID_TYPE","message":"sObject type 'Lead' is not supported."}],"httpStatusCode":400,"referenceId":"q0"},`+
-		`{"body":{"records":[]},"httpStatusCode":200,"referenceId":"q1"},{"body":{"records":[]},"httpStatusCode":200,"referenceId":"q2"}]}`)
+	org.FailNext(1, 200, `{"compositeResponse":[{"body":[{"errorCode":"INVALID_TYPE","message":"sObject type 'Contact' is not supported."}],"httpStatusCode":400,"referenceId":"q0"},`+
+		`{"body":{"records":[]},"httpStatusCode":200,"referenceId":"q1"},{"body":{"records":[]},"httpStatusCode":200,"referenceId":"q2"},`+
+		`{"body":{"records":[]},"httpStatusCode":200,"referenceId":"q3"}]}`)
 	q := deliver.Query{Addresses: []string{"a@b.example"}}
 	_, err := w.Find(t.Context(), q)
 	wantFault(t, err, fault.ServerError, false)

@@ -20,6 +20,10 @@ type query struct {
 	row    func(dec *json.Decoder) error
 	// some: not all rows are needed, the freshest come first.
 	some bool
+	// head, where it is set: the rows of the first answer are enough; it learns that there are more.
+	head *bool
+	// hanging: it asks for what hangs on contacts, without which a look-up goes on.
+	hanging bool
 }
 
 // finder turns one deliver.Query into statements, and their rows into the answer.
@@ -29,6 +33,7 @@ type finder struct {
 	q      deliver.Query
 	answer deliver.Answer
 	out    []query
+	open   open
 }
 
 // Find implements deliver.Target. One call, as long as q keeps within Limits, its texts are of
@@ -49,11 +54,16 @@ func (c *Client) Find(ctx context.Context, q deliver.Query) (deliver.Answer, err
 	f.savedTasks()
 	f.relations()
 	f.files()
+	f.deals() // last: a second call is made for them only where there is a use
 	for part := range slices.Chunk(f.out, maxCollection) {
+		if part[0].object == deal && !f.accounts() {
+			break
+		}
 		if err := c.run(ctx, sc, part); err != nil {
 			return deliver.Answer{}, err
 		}
 	}
+	f.hang()
 	return f.answer, nil
 }
 
@@ -64,10 +74,9 @@ func (f *finder) add(q query, statements []string) {
 	}
 }
 
-// people asks who the addresses belong to.
-func (f *finder) people() {
-	wanted := map[string]bool{}
-	var addrs []string
+// addresses returns the addresses that can stand in an e-mail field.
+func (f *finder) addresses() (addrs []string, wanted map[string]bool) {
+	wanted = map[string]bool{}
 	for _, a := range f.q.Addresses {
 		// No e-mail field is longer than 128 characters.
 		if a = strings.ToLower(clean(a)); strings.Contains(a, "@") && units(a) <= 128 && !wanted[a] {
@@ -75,6 +84,12 @@ func (f *finder) people() {
 			addrs = append(addrs, a)
 		}
 	}
+	return addrs, wanted
+}
+
+// people asks who the addresses belong to.
+func (f *finder) people() {
+	addrs, wanted := f.addresses()
 	if len(addrs) == 0 {
 		return
 	}
@@ -92,37 +107,55 @@ func (f *finder) people() {
 		if len(emails) == 0 {
 			continue
 		}
-		columns := []string{"Id"}
-		for _, n := range []string{"Name", "AccountId"} {
-			if o.has(n) && (n == "Name" || k.kind == match.Contact) {
-				columns = append(columns, n)
-			}
-		}
-		columns = append(columns, emails...)
+		columns := append(f.columns(o), emails...)
+		below := f.below(o)
+		columns = append(columns, below...)
 		tail := " ORDER BY LastModifiedDate DESC"
 		if k.flag != "" && o.has(k.flag) {
 			tail = k.live + tail
 		}
 		head := "SELECT " + strings.Join(columns, ", ") + " FROM " + string(k.kind)
 		row := func(dec *json.Decoder) error { return f.person(dec, k.kind, emails, wanted) }
-		f.add(query{object: string(k.kind), row: row, some: true}, soqlIn(head, emails, quotes(addrs), tail))
+		f.add(query{object: string(k.kind), row: row, some: true, hanging: len(below) > 0}, soqlIn(head, emails, quotes(addrs), tail))
 	}
 }
 
+// columns are what is asked of a person besides the addresses.
+func (f *finder) columns(o *object) []string {
+	columns := []string{"Id"}
+	if o.has("Name") {
+		columns = append(columns, "Name")
+	}
+	switch {
+	case o.name == lead && o.has("Company"):
+		columns = append(columns, "Company")
+	case o.name == contact && o.has("AccountId"):
+		columns = append(columns, "AccountId")
+		if f.sc.objects[account].has("Name") {
+			columns = append(columns, "Account.Name")
+		}
+	}
+	return columns
+}
+
 func (f *finder) person(dec *json.Decoder, kind match.Type, emails []string, wanted map[string]bool) error {
-	var r map[string]tolerant[string]
+	var r personRow
 	if err := dec.Decode(&r); err != nil {
 		return err
 	}
-	p := match.Candidate{Type: kind, ID: id18(r["Id"].V), Name: clean(r["Name"].V), AccountID: id18(r["AccountId"].V)}
+	p := match.Candidate{Type: kind, ID: id18(r.text("Id")), Name: r.text("Name"), About: r.text("Company"), AccountID: id18(r.text("AccountId"))}
 	if p.ID == "" {
 		return errShape
 	}
+	if kind == match.Contact {
+		p.About = f.hangingOn(p.ID, r)
+	}
 	seen := map[string]bool{}
 	for _, n := range emails {
-		a := strings.ToLower(r[n].V)
+		a := strings.ToLower(r.text(n))
 		if wanted[a] && !seen[a] {
 			seen[a] = true
+			p.Field = string(kind) + "." + n
 			f.answer.People[a] = append(f.answer.People[a], p)
 		}
 	}
@@ -133,11 +166,12 @@ func (f *finder) person(dec *json.Decoder, kind match.Type, emails []string, wan
 func (f *finder) savedMails() {
 	o := f.sc.objects[mailType]
 	switch {
-	case len(f.q.Saved) == 0 || o == nil || !o.query:
+	case o == nil || !o.query:
 	case o.keyed():
 		f.byKey(mailType, deliver.Email)
-	case o.has("MessageIdentifier"):
-		f.byIdentifier(o)
+		f.byIdentifier(o, nil)
+	default:
+		f.byIdentifier(o, f.q.Saved)
 	}
 }
 
@@ -166,53 +200,10 @@ func (f *finder) found(key capture.Key, id string, kind deliver.Kind) error {
 	if id = id18(id); id == "" {
 		return errShape
 	}
-	if have, ok := f.answer.Saved[key]; !ok || have.Kind == deliver.Task && kind == deliver.Email {
+	if have, ok := f.answer.Saved[key]; !ok || have.Foreign || have.Kind == deliver.Task && kind == deliver.Email {
 		f.answer.Saved[key] = deliver.Existing{ID: id, Kind: kind}
 	}
 	return nil
-}
-
-// byIdentifier asks by Message-ID, among what this user saved. Two mails may claim one id; their
-// dates tell them apart.
-func (f *finder) byIdentifier(o *object) {
-	sought := map[string][]deliver.Sought{}
-	var ids []string
-	for _, s := range f.q.Saved {
-		id := messageIdentifier(s.Key, s.MessageID)
-		if sought[id] == nil {
-			ids = append(ids, id)
-		}
-		sought[id] = append(sought[id], s)
-	}
-	tail := ""
-	if f.c.cfg.UserID != "" && o.has("CreatedById") {
-		tail = " AND CreatedById = " + quote(f.c.cfg.UserID)
-	}
-	row := func(dec *json.Decoder) error {
-		var r struct {
-			ID   string           `json:"Id"`
-			Mail string           `json:"MessageIdentifier"`
-			Date tolerant[string] `json:"MessageDate"`
-		}
-		if err := dec.Decode(&r); err != nil {
-			return err
-		}
-		at, err := time.Parse("2006-01-02T15:04:05.000-0700", r.Date.V)
-		for _, s := range sought[r.Mail] {
-			if err == nil && storable(s.Date) && !at.Truncate(time.Second).Equal(s.Date.Truncate(time.Second)) {
-				continue
-			}
-			if err := f.found(s.Key, r.ID, deliver.Email); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	columns := "SELECT Id, MessageIdentifier"
-	if o.has("MessageDate") {
-		columns += ", MessageDate"
-	}
-	f.add(query{object: mailType, row: row}, soqlIn(columns+" FROM "+mailType, []string{"MessageIdentifier"}, quotes(ids), tail))
 }
 
 // savedTasks asks which of the sought mails exist as Task. Without a key field a task's text

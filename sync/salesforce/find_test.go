@@ -3,6 +3,7 @@ package salesforce
 import (
 	"fmt"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -47,7 +48,7 @@ func TestFindPeople(t *testing.T) {
 	people := a.People["ann.o'neil@acme.example"]
 	if len(people) != 2 || !slices.ContainsFunc(people, func(p match.Candidate) bool { return p.ID == twin }) ||
 		!slices.ContainsFunc(people, func(p match.Candidate) bool {
-			return p == match.Candidate{Type: match.Contact, ID: ann, Name: "Ann", AccountID: account}
+			return reflect.DeepEqual(p, match.Candidate{Type: match.Contact, ID: ann, Name: "Ann", AccountID: account, Field: "Contact.Email", About: "Acme"})
 		}) {
 		t.Errorf("contacts: %+v", people)
 	}
@@ -211,7 +212,8 @@ func TestFindMapsRefusals(t *testing.T) {
 	w.warm(t)
 	refused := func(e string) string {
 		return `{"compositeResponse":[{"body":[` + e + `],"httpStatusCode":400,"referenceId":"q0"},` +
-			`{"body":{"totalSize":0,"done":true,"records":[]},"httpStatusCode":200,"referenceId":"q1"},{"body":{"records":[]},"httpStatusCode":200,"referenceId":"q2"}]}`
+			`{"body":{"totalSize":0,"done":true,"records":[]},"httpStatusCode":200,"referenceId":"q1"},{"body":{"records":[]},"httpStatusCode":200,"referenceId":"q2"},` +
+			`{"body":{"records":[]},"httpStatusCode":200,"referenceId":"q3"}]}`
 	}
 	q := deliver.Query{Addresses: []string{"a@b.example"}}
 	org.FailNext(1, 200, refused(`{"errorCode":"INVALID_FIELD","message":"\nSELECT Id, AccountId\n ^\nERROR at Row:1:Column:8\nNo such column 'AccountId' on entity 'Contact'."}`))
@@ -225,7 +227,12 @@ func TestFindMapsRefusals(t *testing.T) {
 	if w.schema.objects[contact].has("AccountId") {
 		t.Error("the column is still asked for")
 	}
-	org.FailNext(1, 200, refused(`{"errorCode":"MALFORMED_QUERY","message":"unexpected token: x"}`))
+	// Without AccountId there are no opportunities to ask for: three queries.
+	malformed := strings.Replace(refused(`{"errorCode":"MALFORMED_QUERY","message":"unexpected token: x"}`), `,{"body":{"records":[]},"httpStatusCode":200,"referenceId":"q3"}`, "", 1)
+	org.FailNext(1, 200, malformed)
+	_, err = w.Find(t.Context(), q)
+	wantFault(t, err, fault.ServerError, false) // perhaps for what hangs on contacts: the next try is without it
+	org.FailNext(1, 200, malformed)
 	_, err = w.Find(t.Context(), q)
 	wantFault(t, err, fault.Internal, false)
 	for _, body := range []string{`{}`, `{"compositeResponse":[]}`, `{"compositeResponse":null}`, `[]`, `{"compositeResponse":[{"body":{},"httpStatusCode":200,"referenceId":"other"}]}`, `nonsense`} {

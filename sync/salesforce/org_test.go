@@ -271,8 +271,4 @@ func TestEmailFieldsAreAllSought(t *testing.T) {
 	if got := o.emails(); !slices.Equal(got, []string{"Email", "Work__c"}) {
 		t.Errorf("got %v", got)
 	}
-	o.name = user
-	if got := o.emails(); !slices.Equal(got, []string{"Email"}) {
-		t.Errorf("user: got %v", got)
-	}
 }

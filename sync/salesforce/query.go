@@ -45,6 +45,10 @@ func (c *Client) run(ctx context.Context, sc *schema, queries []query) error {
 		if err := c.queryFault(sc, queries[i], p); err != nil {
 			return err
 		}
+		if head := queries[i].head; head != nil {
+			*head = *head || !p.done
+			continue
+		}
 		if err := c.follow(ctx, sc, queries[i], p); err != nil {
 			return err
 		}
@@ -59,10 +63,32 @@ func (c *Client) queryFault(sc *schema, q query, p part) error {
 		return nil
 	}
 	f := p.fault(opFind, subject{})
-	if len(p.errs) > 0 && c.learn(sc, q.object, p.errs[0]) {
+	if len(p.errs) == 0 {
+		return f
+	}
+	e := p.errs[0]
+	// Not the object itself, but what hangs on it.
+	relationship := q.hanging && e.code() == "INVALID_TYPE" && !strings.Contains(e.Message.V, "'"+q.object+"'")
+	if !relationship && c.learn(sc, q.object, e) || q.hanging && p.status < http.StatusInternalServerError && c.plain(sc) {
 		f.Code = fault.ServerError
 	}
 	return f
+}
+
+// plain takes note that the org refuses to tell what hangs on contacts.
+func (c *Client) plain(sc *schema) bool {
+	if sc.plain {
+		return false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.dropped[hanging] = c.cfg.Now()
+	if c.schema == sc {
+		next := *sc
+		next.plain = true
+		c.schema = &next
+	}
+	return true
 }
 
 var locatorShape = regexp.MustCompile(`^[A-Za-z0-9_-]{1,100}$`)

@@ -12,6 +12,7 @@ import (
 
 // Salesforce's own field lengths (Field Reference); a describe may say less.
 const (
+	lenSubject     = 3_000
 	lenBody        = 131_072
 	lenHeaders     = 32_000
 	lenAddresses   = 4_000

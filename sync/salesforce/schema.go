@@ -20,13 +20,18 @@ const (
 	user      = "User"
 	relation  = "EmailMessageRelation"
 	fileType  = "ContentVersion"
+	document  = "ContentDocument"
+	account   = "Account"
+	deal      = "Opportunity"
+	dealRole  = "OpportunityContactRole"
+	issue     = "Case"
 	mailType  = string(deliver.Email)
 	taskType  = string(deliver.Task)
 	completed = "Completed"
 )
 
 // described are the objects whose describe is asked for, in one composite call.
-var described = []string{mailType, relation, taskType, fileType, contact, lead, user}
+var described = []string{mailType, relation, taskType, fileType, document, contact, lead, user, account, deal, dealRole, issue}
 
 // schema is what the user sees of the org, as of one moment. It is never changed once built.
 type schema struct {
@@ -34,6 +39,7 @@ type schema struct {
 	version string
 	objects map[string]*object // absent: not available to the user
 	closed  string             // a closed TaskStatus
+	plain   bool               // what hangs on contacts was refused: it is not asked for
 }
 
 // object is the describe of one object, as far as it matters here.
@@ -41,6 +47,7 @@ type object struct {
 	name      string
 	create    bool
 	query     bool
+	remove    bool
 	fields    map[string]field // fields that field-level security hides are absent
 	fieldsNow []string         // names in describe order
 }
@@ -96,10 +103,6 @@ func (o *object) emails() []string {
 			names = append(names, n)
 		}
 	}
-	if o.name == user {
-		// A user's other address fields are settings for sending, not addresses of the person.
-		names = slices.DeleteFunc(names, func(n string) bool { return n != "Email" })
-	}
 	return names
 }
 
@@ -114,6 +117,8 @@ func describeReader(o *object) reader {
 				return dec.Decode(&o.create)
 			case "queryable":
 				return dec.Decode(&o.query)
+			case "deletable":
+				return dec.Decode(&o.remove)
 			case "fields":
 				return walkArray(dec, func() error {
 					var f field
@@ -189,6 +194,7 @@ func closedStatus(closed []string, task *object) string {
 
 // without returns sc less what was refused although it was described.
 func (sc *schema) without(dropped map[string]time.Time) *schema {
+	_, sc.plain = dropped[hanging]
 	for name, o := range sc.objects {
 		if _, gone := dropped[name]; gone {
 			delete(sc.objects, name)
@@ -214,6 +220,7 @@ func (sc *schema) capabilities(refused bool) deliver.Capabilities {
 	caps.Email = mail.can("Status") && body && findable && !refused
 	caps.Task = task.can("Subject") && task.can("Description") && task.has("Description")
 	caps.Files = sc.objects[fileType].can("FirstPublishLocationId")
+	caps.Related = sc.deals() || sc.roles() || sc.issues()
 	if caps.Email {
 		caps.UniqueKey = mail.keyed() && mail.fields[keyField].Unique
 	} else if caps.Task {
