@@ -49,6 +49,9 @@ func (l ledger) Admit(ctx context.Context, mails []engine.NewMail, cursors []cap
 			Key: m.Key, Fingerprint: m.Fingerprint, State: verdicts[m.Verdict], Why: m.Why, Rule: m.Rule, Mark: m.Mark,
 			Live: m.Live, Ref: m.Ref, Size: m.Size, Received: m.Received, Head: m.Head,
 		}
+		if m.Verdict == engine.Filter {
+			rows[i].Reason, rows[i].Rule = m.Rule, ""
+		}
 		if s, ok := m.Content.(*staged); ok {
 			rows[i].Staged = &s.mail
 		}

@@ -189,7 +189,7 @@ func (a *Agent) Queue(ctx context.Context, state string, limit int) ([]control.Q
 func queued(r agentdb.Item) control.QueueItem {
 	detail := r.Detail
 	if detail == "" {
-		detail = r.Rule
+		detail = r.Reason
 	}
 	return control.QueueItem{
 		ID: r.ID, State: r.State, Date: r.Date, From: people(r.From), Subject: r.Subject, Size: r.Size,
@@ -254,7 +254,7 @@ func (a *Agent) SkipItem(ctx context.Context, id int64) error {
 
 // Journal implements control.Agent.
 func (a *Agent) Journal(ctx context.Context, q control.JournalQuery) ([]control.JournalItem, error) {
-	rows, err := a.db.Journal(ctx, q.Limit)
+	rows, err := a.db.Journal(ctx, q.Before, q.Limit)
 	if err != nil {
 		return nil, err
 	}
@@ -265,7 +265,7 @@ func (a *Agent) Journal(ctx context.Context, q control.JournalQuery) ([]control.
 	for i, r := range rows {
 		items[i] = control.JournalItem{
 			ID: r.Mail, At: r.At, Object: string(r.Kind), RecordID: r.RecordID, Bytes: r.Bytes, Files: r.Files,
-			LeftOut: r.LeftOut, Mark: string(r.Mark),
+			LeftOut: r.LeftOut, Mark: string(r.Mark), Level: string(r.Level), Removed: r.Removed,
 		}
 		if client != nil {
 			items[i].URL = client.RecordURL(r.RecordID)

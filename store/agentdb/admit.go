@@ -13,10 +13,12 @@ import (
 )
 
 // Admit takes mails into the ledger and moves the cursors that passed them, all in one
-// transaction. A key that is there already is not added again: its place is remembered, and a
-// mail that was held or filtered and is now picked by hand (MarkHand, State Waiting, with
-// content) is queued under a new id; so is one that could not be read in its place before. On nil every Staged handed in is used up; on an error
-// nothing changed, and they may be admitted again or discarded.
+// transaction. Of a filtered mail it keeps keyed hashes, the reason and the time. A key that is
+// there already is not added again: its place is remembered, and a mail that was held or filtered
+// and is now wanted by its owner (State Waiting with content, picked by hand, or marked where it
+// was not before) is queued under a new id; so is one that could not be read in its place before.
+// On nil every Staged handed in is used up; on an error nothing changed, and they may be admitted
+// again or discarded.
 func (d *DB) Admit(ctx context.Context, mails []NewMail, cursors []capture.Cursor) (added int, err error) {
 	rows := make([]row, len(mails))
 	for i := range mails {
@@ -48,18 +50,21 @@ func (d *DB) Admit(ctx context.Context, mails []NewMail, cursors []capture.Curso
 		return 0, err
 	}
 	if dropped {
-		d.tidy(ctx)
+		d.emptyWAL(ctx)
 	}
 	return added, nil
 }
 
 // row is what is computed of a mail before the transaction, which stays short that way.
 type row struct {
-	id    int64
-	key   []byte
-	print []byte
-	head  []byte
-	size  int64
+	id      int64
+	key     []byte
+	hash    []byte // of the key
+	print   []byte
+	head    []byte
+	answers []byte
+	people  []byte
+	size    int64
 }
 
 func (d *DB) prepareRow(m *NewMail) (row, error) {
@@ -67,7 +72,7 @@ func (d *DB) prepareRow(m *NewMail) (row, error) {
 	if err != nil {
 		return row{}, err
 	}
-	r := row{key: key, print: d.printOf(m.Fingerprint), size: m.Size}
+	r := row{key: key, hash: d.hashOf(key), print: d.printOf(m.Fingerprint), size: m.Size}
 	switch {
 	case m.State == Waiting && m.Staged == nil, m.State != Waiting && m.State != Held && m.State != Filtered:
 		return row{}, fault.New(fault.Internal, "admit mails", fmt.Errorf("state %d without content", m.State))
@@ -75,6 +80,15 @@ func (d *DB) prepareRow(m *NewMail) (row, error) {
 		r.id, r.size = m.Staged.id, m.Staged.Size
 	default:
 		r.id = d.nextID.Add(1)
+	}
+	if m.State == Filtered {
+		return r, nil
+	}
+	r.people = d.peopleOf(&m.Head)
+	if len(m.Answers) > 0 {
+		if r.answers, err = d.sealJSON(answersAAD(r.id), m.Answers); err != nil {
+			return row{}, err
+		}
 	}
 	r.head, err = d.sealHead(r.id, r.key, m)
 	return r, err
@@ -94,26 +108,36 @@ func keyBytes(k capture.Key) ([]byte, error) {
 
 // admission is one running Admit.
 type admission struct {
-	db      *DB
-	tx      *sql.Tx
-	mail    *sql.Stmt
-	content *sql.Stmt
-	place   *sql.Stmt
-	folders folders
-	seenAt  int64
-	states  map[State]int // rows inserted
-	added   int
-	dropped bool // content was deleted
+	db       *DB
+	tx       *sql.Tx
+	mail     *sql.Stmt
+	queued   *sql.Stmt
+	filtered *sql.Stmt
+	content  *sql.Stmt
+	place    *sql.Stmt
+	folders  folders
+	reasons  reasons
+	threads  *threads // nil where none is followed
+	seenAt   int64
+	states   map[State]int // rows inserted
+	added    int
+	dropped  bool // content was deleted
 }
 
 func newAdmission(ctx context.Context, tx *sql.Tx, d *DB) (*admission, error) {
-	a := &admission{db: d, tx: tx, folders: folders{db: d, tx: tx}, seenAt: d.now().UnixMilli(), states: map[State]int{}}
+	a := &admission{
+		db: d, tx: tx, folders: folders{db: d, tx: tx}, reasons: reasons{db: d, tx: tx},
+		seenAt: d.now().UnixMilli(), states: map[State]int{},
+	}
 	for _, p := range []struct {
 		stmt *(*sql.Stmt)
 		text string
 	}{
-		{&a.mail, `INSERT INTO mail (id, key, fingerprint, state, mark, live, size, seen_at, step, why, rule, folder, validity, uid, head)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING`},
+		{&a.mail, `INSERT INTO mail (id, key, fingerprint, state, mark, live, size, seen_at, moved_at, step, why, rule,
+			folder, validity, uid, head, people, answers, thread)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING`},
+		{&a.queued, "SELECT id FROM mail WHERE key = ?"},
+		{&a.filtered, "INSERT INTO filtered (id, hash, print, reason, at) VALUES (?, ?, ?, ?, ?) ON CONFLICT (hash) DO NOTHING"},
 		{&a.content, insertContent},
 		{&a.place, "INSERT INTO place (folder, validity, uid) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"},
 	} {
@@ -123,11 +147,16 @@ func newAdmission(ctx context.Context, tx *sql.Tx, d *DB) (*admission, error) {
 			return nil, err
 		}
 	}
+	var err error
+	if a.threads, err = threadsIn(ctx, tx, d); err != nil {
+		a.close()
+		return nil, err
+	}
 	return a, nil
 }
 
 func (a *admission) close() {
-	for _, s := range []*sql.Stmt{a.mail, a.content, a.place} {
+	for _, s := range []*sql.Stmt{a.mail, a.queued, a.filtered, a.content, a.place} {
 		if s != nil {
 			_ = s.Close() // its transaction ends right after and reports for it
 		}
@@ -135,6 +164,19 @@ func (a *admission) close() {
 }
 
 func (a *admission) admit(ctx context.Context, m *NewMail, r row) error {
+	if m.State == Filtered {
+		if err := a.filter(ctx, m, r); err != nil {
+			return err
+		}
+		return dropStaged(ctx, a.tx, m.Staged)
+	}
+	was, err := a.filteredBefore(ctx, m, r)
+	if err != nil {
+		return err
+	}
+	if was == stays {
+		return dropStaged(ctx, a.tx, m.Staged)
+	}
 	folder, err := a.remember(ctx, m.Ref)
 	if err != nil {
 		return err
@@ -143,17 +185,17 @@ func (a *admission) admit(ctx context.Context, m *NewMail, r row) error {
 		return err
 	}
 	fresh, err := a.insert(ctx, m, r, folder)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
-	}
-	if !fresh {
+	case !fresh:
 		if fresh, err = a.again(ctx, m, r, folder); err != nil {
 			return err
 		}
-	} else {
+	case was == unknown:
 		a.added++
 	}
-	if !fresh || m.State == Filtered {
+	if !fresh {
 		return dropStaged(ctx, a.tx, m.Staged)
 	}
 	return a.keep(ctx, m.Staged)
@@ -185,8 +227,12 @@ func (a *admission) replace(ctx context.Context, m *NewMail, r row, folder sql.N
 
 // insert adds the row unless its key is there already.
 func (a *admission) insert(ctx context.Context, m *NewMail, r row, folder sql.NullInt64) (bool, error) {
-	res, err := a.mail.ExecContext(ctx, r.id, r.key, r.print, m.State, string(m.Mark), m.Live, r.size, a.seenAt,
-		deliver.StepCreate, string(m.Why), m.Rule, folder, m.Ref.Validity, m.Ref.UID, r.head)
+	thread, err := a.threads.of(ctx, r.key, m.Head)
+	if err != nil {
+		return false, err
+	}
+	res, err := a.mail.ExecContext(ctx, r.id, r.key, r.print, m.State, string(m.Mark), m.Live, r.size, a.seenAt, a.seenAt,
+		deliver.StepCreate, string(m.Why), m.Rule, folder, m.Ref.Validity, m.Ref.UID, r.head, r.people, r.answers, thread)
 	if err != nil {
 		return false, err
 	}
@@ -209,15 +255,14 @@ func (a *admission) count(ctx context.Context) error {
 func (a *admission) again(ctx context.Context, m *NewMail, r row, folder sql.NullInt64) (bool, error) {
 	var id int64
 	var state State
-	err := a.tx.QueryRowContext(ctx, "SELECT id, state FROM mail WHERE key = ?", r.key).Scan(&id, &state)
+	var w why
+	err := a.tx.QueryRowContext(ctx, "SELECT id, state, mark, why FROM mail WHERE key = ?", r.key).Scan(&id, &state, &w.Mark, &w.Reason)
 	if err != nil {
 		return false, err
 	}
-	rethought := m.State == Waiting && m.Mark == capture.MarkHand && (state == Held || state == Filtered)
-	if !rethought {
+	if !overrules(m, state, w) {
 		if folder.Valid {
-			_, err = a.tx.ExecContext(ctx, "UPDATE mail SET folder = ?, validity = ?, uid = ? WHERE id = ?",
-				folder, m.Ref.Validity, m.Ref.UID, id)
+			_, err = a.tx.ExecContext(ctx, moveMail, folder, m.Ref.Validity, m.Ref.UID, id)
 		}
 		return false, err
 	}
@@ -230,6 +275,9 @@ func (a *admission) again(ctx context.Context, m *NewMail, r row, folder sql.Nul
 	}
 	return a.insert(ctx, m, r, folder)
 }
+
+// moveMail leaves alone what was filtered: nobody needs its place.
+const moveMail = "UPDATE mail SET folder = ?, validity = ?, uid = ? WHERE id = ? AND state <> 4"
 
 // keep makes the staged content the content of the mail with its id.
 func (a *admission) keep(ctx context.Context, s *Staged) error {

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"embed"
+	"encoding/json"
 	"errors"
 	"io/fs"
 	"log/slog"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"hawser/store/sqlitedb"
+	"hawser/sync/capture"
 	"hawser/sync/deliver"
 	"hawser/sync/fault"
 )
@@ -41,7 +43,8 @@ type DB struct {
 	nextID atomic.Int64 // of mails; ids are given before the row exists, as content is bound to them
 	pieces sync.Pool    // *[]byte of pieceSize+1
 
-	truncated atomic.Int64 // when the WAL was emptied last, Unix milliseconds
+	truncated atomic.Int64                    // when the WAL was emptied last, Unix milliseconds
+	boundTo   atomic.Pointer[capture.Account] // once it was read
 }
 
 var _ deliver.Queue = (*DB)(nil)
@@ -93,11 +96,12 @@ func (d *DB) prepare(ctx context.Context, key []byte) error {
 		if err := dropSpool(ctx, tx); err != nil {
 			return err
 		}
-		var last sql.NullInt64
-		if err := tx.QueryRowContext(ctx, "SELECT max(id) FROM mail").Scan(&last); err != nil {
+		var last int64
+		const highest = "SELECT max((SELECT coalesce(max(id), 0) FROM mail), (SELECT coalesce(max(id), 0) FROM filtered))"
+		if err := tx.QueryRowContext(ctx, highest).Scan(&last); err != nil {
 			return err
 		}
-		d.nextID.Store(last.Int64)
+		d.nextID.Store(last)
 		return nil
 	})
 }
@@ -160,20 +164,55 @@ func (d *DB) opened(at sqlitedb.AAD, sealed []byte) ([]byte, error) {
 	return plain, nil
 }
 
-func detailAAD(id int64) sqlitedb.AAD {
-	return sqlitedb.AAD{Table: "mail.detail", Row: strconv.FormatInt(id, 10), Schema: schema}
+// sealJSON seals a value of ours for a column.
+func (d *DB) sealJSON(at sqlitedb.AAD, v any) ([]byte, error) {
+	plain, err := json.Marshal(v)
+	if err != nil {
+		return nil, fault.New(fault.Internal, "encode "+at.Table, err)
+	}
+	return d.seal.Seal(at, plain), nil
 }
 
-// tidyEvery bounds how long deleted content may stay in the WAL while work goes on, and how
-// often emptying it is paid for.
-const tidyEvery = 20 * time.Second
+// openJSON opens what sealJSON sealed into v; NULL leaves v alone.
+func (d *DB) openJSON(at sqlitedb.AAD, sealed []byte, v any) error {
+	if sealed == nil {
+		return nil
+	}
+	plain, err := d.opened(at, sealed)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(plain, v); err != nil {
+		return fault.New(fault.QueueDamaged, "decode "+at.Table, err)
+	}
+	return nil
+}
 
-// tidy empties the WAL after content was deleted: at once when nothing waits any more, else
+// aad is the place of a sealed column in a table whose rows have numbers.
+func aad(column string, id int64) sqlitedb.AAD {
+	return sqlitedb.AAD{Table: column, Row: strconv.FormatInt(id, 10), Schema: schema}
+}
+
+func detailAAD(id int64) sqlitedb.AAD { return aad("mail.detail", id) }
+
+// unixMilli is the time of a column; 0 is none.
+func unixMilli(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}
+
+// emptyEvery bounds how long deleted content may stay in the WAL while work goes on, and how
+// often emptying it is paid for.
+const emptyEvery = 20 * time.Second
+
+// emptyWAL empties the WAL after content was deleted: at once when nothing waits any more, else
 // now and then. The deletion itself is durable already, so an error here is only logged.
-func (d *DB) tidy(ctx context.Context) {
+func (d *DB) emptyWAL(ctx context.Context) {
 	now := d.now().UnixMilli()
 	since := time.Duration(now-d.truncated.Load()) * time.Millisecond
-	if since >= 0 && since < tidyEvery {
+	if since >= 0 && since < emptyEvery {
 		if c, err := d.Counts(ctx); err != nil || c.Waiting > c.NeedsYou {
 			return
 		}

@@ -492,7 +492,7 @@ func TestSettle(t *testing.T) {
 	if c := counts(t, d); c != (Counts{Seen: 1, Captured: 1}) {
 		t.Errorf("counts %+v", c)
 	}
-	entries, err := d.Journal(t.Context(), 5)
+	entries, err := d.Journal(t.Context(), 0, 5)
 	if err != nil || len(entries) != 1 || entries[0].RecordID != "02s1" || entries[0].Kind != deliver.Email || entries[0].Bytes != 42 ||
 		entries[0].Files != 2 || entries[0].LeftOut != 1 || entries[0].Mark != capture.MarkFolder || entries[0].Mail != id {
 		t.Errorf("journal %+v %v", entries, err)
@@ -561,7 +561,7 @@ func TestPeopleDecide(t *testing.T) {
 	}
 	wantFault(t, d.Skip(t.Context(), items[1].ID), fault.NotFound)
 	skipped, err := d.Item(t.Context(), items[1].ID)
-	if err != nil || skipped.State != "filtered" || skipped.Rule != SkippedRule || skipped.Stored || skipped.Subject != "Subject 1" {
+	if err != nil || skipped.State != "filtered" || skipped.Reason != Skipped || skipped.Stored || skipped.Subject != "Subject 1" {
 		t.Errorf("skipped: %+v %v", skipped, err)
 	}
 	_, err = d.Item(t.Context(), 999)

@@ -27,6 +27,7 @@ func headAAD(id int64, key []byte) sqlitedb.AAD {
 	return sqlitedb.AAD{Table: "mail.head", Row: strconv.FormatInt(id, 10) + " " + hex.EncodeToString(key), Schema: schema}
 }
 
+// sealHead seals what a list shows of a mail that is queued or held.
 func (d *DB) sealHead(id int64, key []byte, m *NewMail) ([]byte, error) {
 	h := head{Subject: m.Head.Subject, Date: m.Head.Date, From: first(m.Head.From), To: first(m.Head.To)}
 	if h.Date.IsZero() {

@@ -1,10 +1,12 @@
 package agentdb
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/hex"
 	"errors"
+	"slices"
 	"strconv"
 	"time"
 
@@ -21,12 +23,25 @@ func (d *DB) List(ctx context.Context, state string, limit int) ([]Item, error) 
 	if err != nil {
 		return nil, err
 	}
-	return d.items(ctx, where+" ORDER BY m.id DESC LIMIT ?", limit)
+	items, err := d.items(ctx, where+" ORDER BY m.id DESC LIMIT ?", limit)
+	if err != nil || state != Filtered.String() {
+		return items, err
+	}
+	never, err := d.filteredItems(ctx, "true ORDER BY f.id DESC LIMIT ?", limit)
+	if err != nil {
+		return nil, err
+	}
+	items = append(items, never...)
+	slices.SortFunc(items, func(a, b Item) int { return cmp.Compare(b.ID, a.ID) })
+	return items[:min(limit, len(items))], nil
 }
 
 // Item returns one mail of the ledger, or a NotFound fault.
 func (d *DB) Item(ctx context.Context, id int64) (Item, error) {
 	items, err := d.items(ctx, "m.id = ?", id)
+	if err == nil && len(items) == 0 {
+		items, err = d.filteredItems(ctx, "f.id = ?", id)
+	}
 	if err == nil && len(items) == 0 {
 		err = fault.New(fault.NotFound, "look up mail", nil)
 	}
@@ -52,8 +67,8 @@ func listed(state string) (where string, err error) {
 }
 
 func (d *DB) items(ctx context.Context, where string, arg any) ([]Item, error) {
-	rows, err := d.db.Read().QueryContext(ctx, `SELECT m.id, m.key, m.state, m.mark, m.size, m.seen_at, m.tries, m.due_at, m.began_at,
-		m.why, m.rule, m.head, m.detail, m.folder, f.name, m.validity, m.uid,
+	rows, err := d.db.Read().QueryContext(ctx, `SELECT m.id, m.key, m.state, m.mark, m.size, m.seen_at, m.moved_at, m.tries, m.due_at, m.began_at,
+		m.why, m.rule, m.head, m.detail, m.question, m.folder, f.name, m.validity, m.uid,
 		EXISTS (SELECT 1 FROM content c WHERE c.id = m.id << 20)
 		FROM mail m LEFT JOIN folder f ON f.id = m.folder WHERE `+where, arg)
 	if err != nil {
@@ -71,27 +86,36 @@ func (d *DB) items(ctx context.Context, where string, arg any) ([]Item, error) {
 	return items, sqlitedb.Fault("list mails", rows.Err())
 }
 
+// words are the sealed columns of an item.
+type words struct {
+	key, head, detail, question, folderName []byte
+	folder                                  sql.NullInt64
+}
+
 func (d *DB) scanItem(rows *sql.Rows) (Item, error) {
 	var (
-		m                              Item
-		state                          State
-		key, headText, detail, nameRaw []byte
-		seen, due                      int64
-		began, folder                  sql.NullInt64
+		m                Item
+		w                words
+		state            State
+		seen, moved, due int64
+		began            sql.NullInt64
 	)
-	err := rows.Scan(&m.ID, &key, &state, &m.Mark, &m.Size, &seen, &m.Tries, &due, &began,
-		&m.Why, &m.Rule, &headText, &detail, &folder, &nameRaw, &m.Ref.Validity, &m.Ref.UID, &m.Stored)
+	err := rows.Scan(&m.ID, &w.key, &state, &m.Mark, &m.Size, &seen, &moved, &m.Tries, &due, &began,
+		&m.Why, &m.Rule, &w.head, &w.detail, &w.question, &w.folder, &w.folderName, &m.Ref.Validity, &m.Ref.UID, &m.Stored)
 	if err != nil {
 		return m, err
 	}
-	m.Key, m.State = capture.Key(hex.EncodeToString(key)), state.String()
-	if state == Waiting && began.Valid {
+	m.Key, m.State = capture.Key(hex.EncodeToString(w.key)), state.String()
+	switch {
+	case state == Waiting && began.Valid:
 		m.State = sending
+	case state == Filtered:
+		m.Reason, m.Why = string(m.Why), ""
+	case state == Held && m.Why == fault.Unmatched:
+		m.Expires = time.UnixMilli(moved).Add(HeldFor).UTC()
 	}
-	if due > 0 {
-		m.Next = time.UnixMilli(due).UTC()
-	}
-	h, err := d.openHead(m.ID, key, headText)
+	m.Next = unixMilli(due)
+	h, err := d.openHead(m.ID, w.key, w.head)
 	if err != nil {
 		return m, err
 	}
@@ -99,44 +123,26 @@ func (d *DB) scanItem(rows *sql.Rows) (Item, error) {
 	if m.Date.IsZero() {
 		m.Date = time.UnixMilli(seen).UTC()
 	}
-	return m, d.openWords(&m, detail, folder, nameRaw)
+	return m, d.openWords(&m, w)
 }
 
 // openWords opens what else of a row is sealed.
-func (d *DB) openWords(m *Item, detail []byte, folder sql.NullInt64, name []byte) error {
-	if detail != nil {
-		plain, err := d.opened(detailAAD(m.ID), detail)
+func (d *DB) openWords(m *Item, w words) error {
+	if w.detail != nil {
+		plain, err := d.opened(detailAAD(m.ID), w.detail)
 		if err != nil {
 			return err
 		}
 		m.Detail = string(plain)
 	}
-	if !folder.Valid {
+	if err := d.openJSON(questionAAD(m.ID), w.question, &m.Question); err != nil {
+		return err
+	}
+	if !w.folder.Valid {
 		m.Ref = capture.Ref{}
 		return nil
 	}
-	plain, err := d.opened(folderAAD(folder.Int64), name)
+	plain, err := d.opened(folderAAD(w.folder.Int64), w.folderName)
 	m.Ref.Folder = string(plain)
 	return err
-}
-
-// Journal returns the newest limit captured mails.
-func (d *DB) Journal(ctx context.Context, limit int) ([]Entry, error) {
-	rows, err := d.db.Read().QueryContext(ctx, `SELECT j.mail, j.at, j.kind, j.record_id, j.bytes, j.files, j.left_out, m.mark
-		FROM journal j JOIN mail m ON m.id = j.mail ORDER BY j.id DESC LIMIT ?`, limit)
-	if err != nil {
-		return nil, sqlitedb.Fault("read journal", err)
-	}
-	defer func() { _ = rows.Close() }()
-	var entries []Entry
-	for rows.Next() {
-		var e Entry
-		var at int64
-		if err := rows.Scan(&e.Mail, &at, &e.Kind, &e.RecordID, &e.Bytes, &e.Files, &e.LeftOut, &e.Mark); err != nil {
-			return nil, sqlitedb.Fault("read journal", err)
-		}
-		e.At = time.UnixMilli(at).UTC()
-		entries = append(entries, e)
-	}
-	return entries, sqlitedb.Fault("read journal", rows.Err())
 }

@@ -21,7 +21,7 @@ const otherClock = 8 * 24 * time.Hour
 // Due returns jobs that are ready at now, live ones first, then in order of arrival: at most
 // limit, and no more than maxBytes of raw mail unless the first alone is larger.
 func (d *DB) Due(ctx context.Context, now time.Time, limit int, maxBytes int64) ([]deliver.Job, error) {
-	rows, err := d.db.Read().QueryContext(ctx, `SELECT id, key, step, began_at, tries, size, record_id, kind, live, head
+	rows, err := d.db.Read().QueryContext(ctx, `SELECT id, key, step, began_at, tries, size, record_id, kind, live, mark, head, answers
 		FROM mail INDEXED BY mail_due WHERE state = 1 AND (due_at <= ? OR due_at > ?) ORDER BY live DESC, id LIMIT ?`,
 		now.UnixMilli(), now.Add(otherClock).UnixMilli(), limit)
 	if err != nil {
@@ -46,13 +46,16 @@ func (d *DB) Due(ctx context.Context, now time.Time, limit int, maxBytes int64) 
 
 func (d *DB) scanJob(rows *sql.Rows) (deliver.Job, error) {
 	var j deliver.Job
-	var key, head []byte
+	var key, head, answers []byte
 	var began sql.NullInt64
-	err := rows.Scan(&j.ID, &key, &j.Next, &began, &j.Tries, &j.Size, &j.RecordID, &j.Kind, &j.Live, &head)
+	err := rows.Scan(&j.ID, &key, &j.Next, &began, &j.Tries, &j.Size, &j.RecordID, &j.Kind, &j.Live, &j.Mark, &head, &answers)
 	if err != nil {
 		return j, err
 	}
 	if _, err := d.opened(headAAD(j.ID, key), head); err != nil {
+		return j, err
+	}
+	if err := d.openJSON(answersAAD(j.ID), answers, &j.Answers); err != nil {
 		return j, err
 	}
 	j.Key = capture.Key(hex.EncodeToString(key))
@@ -117,6 +120,10 @@ func (d *DB) Settle(ctx context.Context, now time.Time, outcomes []deliver.Outco
 	err := d.db.Tx(ctx, "settle jobs", func(ctx context.Context, tx *sql.Tx) error {
 		s := &settling{db: d, tx: tx, now: now.UnixMilli()}
 		defer s.close()
+		var err error
+		if s.threads, err = threadsIn(ctx, tx, d); err != nil {
+			return err
+		}
 		for i := range outcomes {
 			sent = sent || outcomes[i].Verdict == deliver.Sent
 			if err := s.settle(ctx, &outcomes[i]); err != nil {
@@ -128,7 +135,7 @@ func (d *DB) Settle(ctx context.Context, now time.Time, outcomes []deliver.Outco
 	if err != nil || !sent {
 		return err
 	}
-	d.tidy(ctx)
+	d.emptyWAL(ctx)
 	return nil
 }
 
@@ -138,6 +145,8 @@ type settling struct {
 	tx    *sql.Tx
 	now   int64
 	stmts map[string]*sql.Stmt
+
+	threads *threads // nil where none is followed
 }
 
 func (s *settling) close() {
@@ -161,44 +170,78 @@ func (s *settling) exec(ctx context.Context, text string, args ...any) (sql.Resu
 	return stmt.ExecContext(ctx, args...)
 }
 
+// calm is what a mail has no more once it goes on.
+const calm = "why = '', detail = NULL, question = NULL"
+
+// spent is what a mail has no more once it left the queue.
+const spent = "due_at = 0, detail = NULL, question = NULL, answers = NULL"
+
 func (s *settling) settle(ctx context.Context, o *deliver.Outcome) error {
-	const learned = "record_id = coalesce(nullif(?, ''), record_id), kind = coalesce(nullif(?, ''), kind)"
+	const learned = `record_id = coalesce(nullif(?, ''), record_id), kind = coalesce(nullif(?, ''), kind), record = coalesce(?, record)`
+	record, err := s.db.sealRecord(o)
+	if err != nil {
+		return err
+	}
 	switch o.Verdict {
 	case deliver.Sent:
-		return s.sent(ctx, o)
+		return s.sent(ctx, o, record)
 	case deliver.Advanced:
-		_, err := s.exec(ctx, "UPDATE mail SET "+learned+`, step = ?, tries = 0, due_at = 0, began_at = NULL, why = '', detail = NULL
-			WHERE id = ? AND state = 1`, o.RecordID, string(o.Kind), o.Next, o.Job)
+		_, err := s.exec(ctx, "UPDATE mail SET "+learned+`, step = ?, tries = 0, due_at = 0, began_at = NULL, `+calm+`
+			WHERE id = ? AND state = 1`, o.RecordID, string(o.Kind), record, o.Next, o.Job)
 		return err
 	case deliver.Postponed, deliver.Doubtful:
 		_, err := s.exec(ctx, "UPDATE mail SET "+learned+`, due_at = ?, began_at = CASE WHEN ? THEN coalesce(began_at, ?) END, why = ?, detail = ?
-			WHERE id = ? AND state = 1`, o.RecordID, string(o.Kind), o.RetryAt.UnixMilli(), o.Verdict == deliver.Doubtful, s.now,
+			WHERE id = ? AND state = 1`, o.RecordID, string(o.Kind), record, o.RetryAt.UnixMilli(), o.Verdict == deliver.Doubtful, s.now,
 			string(o.Code), s.db.sealDetail(o.Job, o.Detail), o.Job)
 		return err
-	case deliver.NeedsYou:
-		// began_at stays: should the attempt have had an effect after all, the retry finds it.
-		_, err := s.exec(ctx, "UPDATE mail SET "+learned+", state = 2, due_at = 0, why = ?, detail = ? WHERE id = ? AND state = 1",
-			o.RecordID, string(o.Kind), string(o.Code), s.db.sealDetail(o.Job, o.Detail), o.Job)
-		return err
+	case deliver.NeedsYou, deliver.Held:
+		return s.decide(ctx, o, record)
 	default:
 		return fault.New(fault.Internal, "settle jobs", fmt.Errorf("verdict %d", o.Verdict))
 	}
 }
 
-func (s *settling) sent(ctx context.Context, o *deliver.Outcome) error {
-	res, err := s.exec(ctx, `UPDATE mail SET state = 5, record_id = coalesce(nullif(?, ''), record_id),
-		kind = coalesce(nullif(?, ''), kind), step = ?, due_at = 0, began_at = NULL, why = '', rule = '', head = NULL, detail = NULL
-		WHERE id = ?`, o.RecordID, string(o.Kind), deliver.StepDone, o.Job)
+// decide leaves a mail to the person. began_at stays: should the attempt have had an effect after
+// all, the retry finds it.
+func (s *settling) decide(ctx context.Context, o *deliver.Outcome, record []byte) error {
+	var question []byte
+	if o.Question != nil {
+		var err error
+		if question, err = s.db.sealJSON(questionAAD(o.Job), o.Question); err != nil {
+			return err
+		}
+	}
+	state := NeedsYou
+	if o.Verdict == deliver.Held {
+		state = Held
+	}
+	_, err := s.exec(ctx, `UPDATE mail SET record_id = coalesce(nullif(?, ''), record_id), kind = coalesce(nullif(?, ''), kind),
+		record = coalesce(?, record), state = ?, moved_at = ?, due_at = 0, why = ?, detail = ?, question = ? WHERE id = ? AND state = 1`,
+		o.RecordID, string(o.Kind), record, state, s.now, string(o.Code), s.db.sealDetail(o.Job, o.Detail), question, o.Job)
+	return err
+}
+
+func (s *settling) sent(ctx context.Context, o *deliver.Outcome, record []byte) error {
+	_, err := s.exec(ctx, `INSERT INTO journal (mail, at, kind, record_id, bytes, files, left_out, mark, record)
+		SELECT id, ?, coalesce(nullif(?, ''), kind), coalesce(nullif(?, ''), record_id), ?, ?, ?, mark, coalesce(?, record) FROM mail WHERE id = ?
+		ON CONFLICT (mail) DO UPDATE SET record_id = excluded.record_id, removed_at = NULL WHERE removed_at IS NOT NULL`,
+		s.now, string(o.Kind), o.RecordID, o.Bytes, o.Files, o.LeftOut, record, o.Job)
+	if err != nil {
+		return err
+	}
+	res, err := s.exec(ctx, `UPDATE mail SET state = 5, moved_at = ?, record_id = coalesce(nullif(?, ''), record_id),
+		kind = coalesce(nullif(?, ''), kind), step = ?, began_at = NULL, why = '', rule = '', head = NULL, record = NULL, `+spent+`
+		WHERE id = ?`, s.now, o.RecordID, string(o.Kind), deliver.StepDone, o.Job)
 	if err := exactlyOne(res, err); err != nil {
 		return err
 	}
 	if _, err := s.exec(ctx, "DELETE FROM content WHERE id BETWEEN ? AND ?", contentID(o.Job, 0), contentID(o.Job, maxPieces-1)); err != nil {
 		return err
 	}
-	_, err = s.exec(ctx, `INSERT INTO journal (mail, at, kind, record_id, bytes, files, left_out)
-		SELECT id, ?, kind, record_id, ?, ?, ? FROM mail WHERE id = ? ON CONFLICT (mail) DO NOTHING`,
-		s.now, o.Bytes, o.Files, o.LeftOut, o.Job)
-	return err
+	if s.threads == nil {
+		return nil
+	}
+	return s.threads.saved(ctx, o.Job)
 }
 
 // sealDetail seals text for the person; nil for none.
@@ -212,18 +255,20 @@ func (d *DB) sealDetail(id int64, detail string) []byte {
 // Retry makes a mail that needs a person, or waits for its time, due at once. The fault is
 // NotFound when no such mail is queued.
 func (d *DB) Retry(ctx context.Context, id int64) error {
+	now := d.now().UnixMilli()
 	return d.db.Tx(ctx, "retry mail", func(ctx context.Context, tx *sql.Tx) error {
-		return exactlyOne(tx.ExecContext(ctx, `UPDATE mail SET state = 1, due_at = 0, tries = 0, why = '', detail = NULL
-			WHERE id = ? AND state IN (1, 2)`, id))
+		return exactlyOne(tx.ExecContext(ctx, `UPDATE mail SET state = 1, moved_at = ?, due_at = 0, tries = 0, `+calm+`
+			WHERE id = ? AND state IN (1, 2)`, now, id))
 	})
 }
 
-// Skip takes a mail out of the queue for good: it becomes Filtered with the rule SkippedRule
-// and its content is deleted. NotFound when it is neither queued nor held.
+// Skip takes a mail out of the queue for good: it becomes Filtered for the reason [Skipped] and
+// its content is deleted. NotFound when it is neither queued nor held.
 func (d *DB) Skip(ctx context.Context, id int64) error {
+	now := d.now().UnixMilli()
 	err := d.db.Tx(ctx, "skip mail", func(ctx context.Context, tx *sql.Tx) error {
-		if err := exactlyOne(tx.ExecContext(ctx, `UPDATE mail SET state = 4, rule = ?, why = '', detail = NULL, due_at = 0
-			WHERE id = ? AND state IN (1, 2, 3)`, SkippedRule, id)); err != nil {
+		if err := exactlyOne(tx.ExecContext(ctx, `UPDATE mail SET state = 4, moved_at = ?, why = ?, rule = '', `+spent+`
+			WHERE id = ? AND state IN (1, 2, 3)`, now, Skipped, id)); err != nil {
 			return err
 		}
 		return dropContent(ctx, tx, id)
@@ -231,22 +276,29 @@ func (d *DB) Skip(ctx context.Context, id int64) error {
 	if err != nil {
 		return err
 	}
-	d.tidy(ctx)
+	d.emptyWAL(ctx)
 	return nil
 }
 
 // Release queues a mail that was held. NotFound when it is not held, MailGone when its content
 // was not kept: capture it again from the mailbox.
 func (d *DB) Release(ctx context.Context, id int64) error {
+	now := d.now().UnixMilli()
 	return d.db.Tx(ctx, "release mail", func(ctx context.Context, tx *sql.Tx) error {
-		if err := exactlyOne(tx.ExecContext(ctx, "UPDATE mail SET state = 1, why = '', detail = NULL WHERE id = ? AND state = 3", id)); err != nil {
+		err := exactlyOne(tx.ExecContext(ctx, "UPDATE mail SET state = 1, moved_at = ?, "+calm+" WHERE id = ? AND state = 3", now, id))
+		if err != nil {
 			return err
 		}
-		var one int
-		err := tx.QueryRowContext(ctx, "SELECT 1 FROM content WHERE id = ?", contentID(id, 0)).Scan(&one)
-		if errors.Is(err, sql.ErrNoRows) {
-			return fault.New(fault.MailGone, "release mail", nil)
-		}
-		return err
+		return wantContent(ctx, tx, id)
 	})
+}
+
+// wantContent is a MailGone fault where a mail's content is not here.
+func wantContent(ctx context.Context, tx *sql.Tx, id int64) error {
+	var one int
+	err := tx.QueryRowContext(ctx, "SELECT 1 FROM content WHERE id = ?", contentID(id, 0)).Scan(&one)
+	if errors.Is(err, sql.ErrNoRows) {
+		return fault.New(fault.MailGone, "find content", nil)
+	}
+	return err
 }

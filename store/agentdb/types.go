@@ -6,6 +6,7 @@ import (
 	"hawser/sync/capture"
 	"hawser/sync/deliver"
 	"hawser/sync/fault"
+	"hawser/sync/match"
 )
 
 // State is where a mail of the ledger stands. The numbers are stored and never change.
@@ -29,16 +30,28 @@ func (s State) String() string { return stateNames[s] }
 // sending is the name of a waiting mail whose last attempt has not ended yet.
 const sending = "sending"
 
-// SkippedRule is the Rule of a mail that the person skipped.
-const SkippedRule = "skipped"
+// Reasons of filtered mails that this package gives itself; the others are those of the rules.
+const (
+	Skipped = "skipped-by-hand"   // the person took it out of the queue
+	Expired = "expired-unmatched" // it was held as unmatched for HeldFor
+	Removed = "removed-again"     // its record was deleted again
+)
+
+const (
+	// HeldFor is how long the content of an unmatched mail is kept.
+	HeldFor = 14 * 24 * time.Hour
+	// Kept is how long a filtered mail and a journal line are remembered.
+	Kept = 90 * 24 * time.Hour
+)
 
 // NewMail is one mail as Admit takes it in.
 type NewMail struct {
 	Key         capture.Key
-	Fingerprint [32]byte // capture.Fingerprint
-	State       State    // Waiting, Held or Filtered
-	Why         fault.Code
-	Rule        string // which rule decided
+	Fingerprint [32]byte   // capture.Fingerprint
+	State       State      // Waiting, Held or Filtered
+	Why         fault.Code // Held: what a person has to look at
+	Reason      string     // Filtered: why
+	Rule        string     // which rule or entry decided
 	Mark        capture.Mark
 	Live        bool
 	Ref         capture.Ref // zero when the place is not known
@@ -47,6 +60,8 @@ type NewMail struct {
 	Head        capture.Header
 	// Staged is the content: required when Waiting, optional when Held, dropped when Filtered.
 	Staged *Staged
+	// Answers is what the person said about the mail beforehand, as in deliver.Job.
+	Answers map[string]string
 }
 
 // Known is what the ledger remembers of a mail.
@@ -57,8 +72,20 @@ type Known struct {
 	hash  func([32]byte) []byte
 }
 
+// Reason is what the ledger says of one mail.
+type Reason struct {
+	ID       int64
+	State    State
+	Why      string // a fault's code, or the reason of a filtered mail
+	Rule     string
+	Mark     capture.Mark
+	At       time.Time // when it came into this state
+	RecordID string
+	Kind     deliver.Kind
+}
+
 // Counts is the conservation law: Seen = Captured + Filtered + Held + Waiting, and Waiting
-// includes NeedsYou.
+// includes NeedsYou. It is of what the ledger remembers: a filtered mail is forgotten after Kept.
 type Counts struct {
 	Seen     int
 	Captured int
@@ -68,27 +95,31 @@ type Counts struct {
 	NeedsYou int
 }
 
-// Item is one mail of the ledger as a list shows it.
+// Item is one mail of the ledger as a list shows it. Of a filtered mail that never entered the
+// queue it has ID, State, Date (when it was seen), Mark, Reason and Rule.
 type Item struct {
-	ID      int64
-	Key     capture.Key
-	State   string    // waiting, sending, needs-you, held, filtered, captured
-	Date    time.Time // the mail's own, else when it was received
-	From    []capture.Address
-	To      []capture.Address // the first few
-	Subject string
-	Size    int64 // bytes of the raw mail
-	Mark    capture.Mark
-	Ref     capture.Ref // where it was seen last
-	Stored  bool        // its content is here
-	Tries   int
-	Next    time.Time // of a postponed mail; zero when due
-	Why     fault.Code
-	Rule    string
-	Detail  string
+	ID       int64
+	Key      capture.Key
+	State    string    // waiting, sending, needs-you, held, filtered, captured
+	Date     time.Time // the mail's own, else when it was received
+	From     []capture.Address
+	To       []capture.Address // the first few
+	Subject  string
+	Size     int64 // bytes of the raw mail
+	Mark     capture.Mark
+	Ref      capture.Ref // where it was seen last
+	Stored   bool        // its content is here
+	Tries    int
+	Next     time.Time // of a postponed mail; zero when due
+	Expires  time.Time // when an unmatched mail is given up; zero otherwise
+	Why      fault.Code
+	Reason   string // of a filtered mail
+	Rule     string
+	Detail   string
+	Question *capture.Question // that the mail waits for
 }
 
-// Entry is one captured mail of the journal.
+// Entry is one line of the journal.
 type Entry struct {
 	Mail     int64
 	At       time.Time
@@ -98,4 +129,9 @@ type Entry struct {
 	Files    int
 	LeftOut  int
 	Mark     capture.Mark
+	Level    capture.Level
+	Matched  []match.Reason
+	Removed  time.Time // when the record was deleted again; zero otherwise
+
+	line int64
 }

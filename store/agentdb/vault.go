@@ -50,6 +50,51 @@ func (d *DB) Setting(ctx context.Context, name string) (string, bool, error) {
 	return string(plain), found, err
 }
 
+// choicesSetting holds what a person chose, and how often they did.
+const choicesSetting = "choices"
+
+type savedChoices struct {
+	Version int64           `json:"version"`
+	Choices capture.Choices `json:"choices"`
+}
+
+// SaveChoices stores what is captured, over what was chosen before, and returns its version: one
+// more than the last.
+func (d *DB) SaveChoices(ctx context.Context, c capture.Choices) (version int64, err error) {
+	err = d.db.Tx(ctx, "save choices", func(ctx context.Context, tx *sql.Tx) error {
+		var sealed []byte
+		err := tx.QueryRowContext(ctx, "SELECT sealed FROM setting WHERE name = ?", choicesSetting).Scan(&sealed)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		at := sqlitedb.AAD{Table: "setting", Row: choicesSetting, Schema: schema}
+		var s savedChoices
+		if err := d.openJSON(at, sealed, &s); err != nil {
+			return err
+		}
+		version = s.Version + 1
+		if sealed, err = d.sealJSON(at, savedChoices{version, c}); err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, "INSERT INTO setting (name, sealed) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET sealed = excluded.sealed",
+			choicesSetting, sealed)
+		return err
+	})
+	return version, err
+}
+
+// Choices returns what was chosen last and its version; the zero value and 0 when nothing was.
+func (d *DB) Choices(ctx context.Context) (capture.Choices, int64, error) {
+	plain, found, err := d.load(ctx, "setting", choicesSetting)
+	var s savedChoices
+	if err == nil && found {
+		if err = json.Unmarshal(plain, &s); err != nil {
+			err = fault.New(fault.QueueDamaged, "decode choices", err)
+		}
+	}
+	return s.Choices, s.Version, err
+}
+
 // save and load know the two tables of named texts; table is one of our own words.
 func (d *DB) save(ctx context.Context, table, name string, plain []byte) error {
 	sealed := d.seal.Seal(sqlitedb.AAD{Table: table, Row: name, Schema: schema}, plain)
@@ -154,11 +199,17 @@ func (d *DB) Calls(ctx context.Context, day string) (int, error) {
 	return used, sqlitedb.Fault("read calls", err)
 }
 
-// Wipe removes everything: mails, cursors, journal, secrets, settings, binding. What was there
+// wiped are the tables in an order that their references allow.
+var wiped = []string{
+	"journal", "content", "spool", "filtered", "reason", "mail", "thread_mail", "thread", "answer", "place", "cursor", "folder",
+	"secret", "setting", "binding", "budget",
+}
+
+// Wipe removes everything: mails, cursors, journal, threads, answers, secrets, settings, binding. What was there
 // is overwritten, and the file shrinks.
 func (d *DB) Wipe(ctx context.Context) error {
 	err := d.db.Tx(ctx, "wipe", func(ctx context.Context, tx *sql.Tx) error {
-		for _, table := range []string{"journal", "content", "spool", "mail", "place", "cursor", "folder", "secret", "setting", "binding", "budget"} {
+		for _, table := range wiped {
 			if _, err := tx.ExecContext(ctx, "DELETE FROM "+table); err != nil {
 				return err
 			}
@@ -168,5 +219,6 @@ func (d *DB) Wipe(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	d.boundTo.Store(nil)
 	return d.db.Vacuum(ctx)
 }
