@@ -40,6 +40,8 @@ const (
 	MailGone       Code = "mail-gone"       // deleted or moved before it could be read
 	MailTooLarge   Code = "mail-too-large"  // over the size Hawser carries
 	MailUnreadable Code = "mail-unreadable" // no reading of it was possible
+	// MailboxReadOnly: a folder does not keep the keyword that marks saved mails.
+	MailboxReadOnly Code = "mailbox-read-only"
 
 	// A mail that a person decides about.
 	Unmatched      Code = "unmatched"       // no contact or lead carries one of its addresses
@@ -115,7 +117,7 @@ var classes = map[Code]Class{
 	BrowserMissing: User, PortsBusy: User, SiteRefused: User, SignInRefused: User,
 
 	MailRefused: User, MailBusy: Retry, MailProtocol: Retry, FolderMissing: User, MailGone: User,
-	MailTooLarge: User, MailUnreadable: User,
+	MailTooLarge: User, MailUnreadable: User, MailboxReadOnly: User,
 
 	Unmatched: User, BlockedAddress: User, MarkedPrivate: User, SensitiveWord: User, SensitiveLabel: User,
 	ChoosePerson: User, ChooseRelated: User, ChooseFiles: User,
