@@ -19,6 +19,7 @@ type delivery struct {
 	sink    Sink
 	q       *relay
 	maxSize int64 // 0: any
+	share   share // of the day's allowance
 	arenas  chan *arena
 }
 
@@ -44,6 +45,9 @@ func (r *reader) item(p *part) capture.Item {
 // batch but the last one; nil: not at all.
 func (d *delivery) send(ctx context.Context, metas []*part, reached func(imap.UID) error) error {
 	for len(metas) > 0 {
+		if err := d.r.s.meter.allow(d.share); err != nil {
+			return err
+		}
 		n := d.run(metas)
 		var err error
 		if n > 0 {

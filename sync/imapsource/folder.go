@@ -55,10 +55,19 @@ func (c *session) selectReadOnly(ctx context.Context, op, folder string) (*imap.
 
 // search returns the UIDs that meet the criteria, as ranges.
 func (c *session) search(ctx context.Context, criteria *imap.SearchCriteria) (imap.UIDSet, error) {
-	const op = "search mails"
+	set, err := c.trySearch(ctx, criteria)
+	var status *imap.Error
+	if errors.As(err, &status) {
+		return nil, statusFault(fault.MailProtocol, "search mails", status)
+	}
+	return set, err
+}
+
+// trySearch is search with the server's refusal as it is, an [imap.Error].
+func (c *session) trySearch(ctx context.Context, criteria *imap.SearchCriteria) (imap.UIDSet, error) {
 	run := func(o *imap.SearchOptions) (*imap.SearchData, error) {
 		var data *imap.SearchData
-		err := c.do(ctx, c.limit, op, func() (err error) {
+		err := c.do(ctx, c.limit, "search mails", func() (err error) {
 			data, err = c.client.UIDSearch(criteria, o).Wait()
 			return err
 		})
@@ -73,9 +82,6 @@ func (c *session) search(ctx context.Context, criteria *imap.SearchCriteria) (im
 	if c.eSearch && errors.As(err, &status) && status.Type == imap.StatusResponseTypeBad {
 		c.eSearch = false // announced, not understood
 		data, err = run(nil)
-	}
-	if errors.As(err, &status) {
-		return nil, statusFault(fault.MailProtocol, op, status)
 	}
 	if err != nil {
 		return nil, err

@@ -221,7 +221,7 @@ func TestWirePatience(t *testing.T) {
 						time.Sleep(time.Second)
 					}
 				})
-				w := newWire(client, client)
+				w := newWire(client, client, newMeter(time.Now, 0, nil))
 				w.expect(10 * time.Second)
 				var err error
 				buf := make([]byte, 4096)

@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
-	"unicode"
 
 	"github.com/emersion/go-imap/v2"
 	"github.com/emersion/go-imap/v2/imapclient"
@@ -19,7 +17,6 @@ import (
 const (
 	maxFolders = 10000 // a mailbox with more is cut off
 	maxListed  = headerWindow
-	maxSearch  = 200 // bytes of a search text
 )
 
 // Folders returns the folders that can hold mails, in the server's order. The inbox is always
@@ -73,66 +70,104 @@ func (c *session) folders(ctx context.Context) ([]imap.ListData, error) {
 	return found, err
 }
 
+// SearchIn says where a [PageRequest] looks for its text.
+type SearchIn string
+
+// Where a text is looked for.
+const (
+	InAny     SearchIn = ""        // sender, recipient or subject; where none has it, anywhere
+	InFrom    SearchIn = "from"    // the sender
+	InSubject SearchIn = "subject" // the subject
+	InText    SearchIn = "text"    // anywhere
+)
+
+// PageRequest asks for mails of one folder, newest first.
+type PageRequest struct {
+	Folder string
+	// Search is a text to look for; "": all mails. Gmail takes its own language here with InAny and
+	// InText, such as "has:attachment older_than:1y".
+	Search string
+	In     SearchIn
+	Before uint32 // UID: mails below it; 0: from the newest on
+	Limit  int    // 200 at most
+}
+
+// Page is a part of a folder, newest first. Raw of each item is its header block, 64 KB of it at
+// most, and stays valid.
+type Page struct {
+	Items []capture.Item
+	More  uint32 // Before of the next page; 0: there is none
+	// Partial says that the server could not search for the text, so that only header blocks of
+	// the newest mails were looked through: 2,000 for each page.
+	Partial bool
+}
+
 // List returns the newest mails of a folder, newest first, at most limit (200 at most): with a
 // search text only those that have it in sender, recipient or subject or, when there is none,
 // anywhere. Raw of each item is its header block, 64 KB of it at most, and stays valid.
 func (s *Source) List(ctx context.Context, folder, search string, limit int) ([]capture.Item, error) {
-	r, err := s.open(ctx, folder)
+	page, err := s.Page(ctx, PageRequest{Folder: folder, Search: search, Limit: limit})
+	return page.Items, err
+}
+
+// Page returns mails of a folder, live from the server.
+func (s *Source) Page(ctx context.Context, req PageRequest) (Page, error) {
+	r, err := s.open(ctx, req.Folder)
 	if err != nil {
-		return nil, err
+		return Page{}, err
 	}
 	defer r.release()
-	limit = min(limit, maxListed)
-	if limit <= 0 || r.box.messages == 0 {
+	req.Limit = min(req.Limit, maxListed)
+	if req.Limit <= 0 || r.box.messages == 0 {
+		return Page{}, nil
+	}
+	req.Search = searchText(req.Search)
+	if req.Search == "" {
+		return r.newestPage(ctx, req)
+	}
+	return r.searchedPage(ctx, req)
+}
+
+// newestPage returns the mails below req.Before.
+func (r *reader) newestPage(ctx context.Context, req PageRequest) (Page, error) {
+	// One more than wanted tells whether there is another page.
+	uids, err := r.below(ctx, imap.UID(req.Before), req.Limit+1)
+	if err != nil {
+		return Page{}, err
+	}
+	return r.page(ctx, uids, req.Limit)
+}
+
+// below returns the UIDs of the last mails below a UID (0: of all), ascending.
+func (r *reader) below(ctx context.Context, before imap.UID, limit int) ([]imap.UID, error) {
+	last := r.box.messages
+	if before != 0 {
+		var set imap.UIDSet
+		set.AddRange(before, 0)
+		newer, err := r.ses.search(ctx, &imap.SearchCriteria{UID: []imap.UIDSet{set}})
+		if err != nil {
+			return nil, err
+		}
+		last -= min(last, uint32(count(clip(newer, before, 0))))
+	}
+	if last == 0 {
 		return nil, nil
 	}
-	var uids []imap.UID
-	if search = searchText(search); search == "" {
-		uids, err = r.ses.newest(ctx, r.box.messages, limit)
-	} else {
-		uids, err = r.matching(ctx, search, limit)
+	uids, err := r.ses.upTo(ctx, last, limit)
+	if before != 0 {
+		uids = slices.DeleteFunc(uids, func(uid imap.UID) bool { return uid >= before })
 	}
-	if err != nil || len(uids) == 0 {
-		return nil, err
-	}
-	got := parts{}
-	ask := request{meta: true, section: headerSection(), limit: largeMail, into: &arena{}}
-	if err := r.collect(ctx, uids, ask, got); err != nil {
-		return nil, err
-	}
-	var items []capture.Item
-	for _, uid := range slices.Backward(uids) {
-		if p := got[uid]; p.problem == nil {
-			item := r.item(p)
-			item.Raw = bytes.NewReader(p.body)
-			items = append(items, item)
-		}
-	}
-	return items, nil
+	return uids, err
 }
 
-// searchText makes what a person typed fit for a SEARCH command.
-func searchText(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(s, ""))
-	if len(s) > maxSearch {
-		s = strings.ToValidUTF8(s[:maxSearch], "")
-	}
-	return strings.TrimSpace(s)
-}
-
-// newest returns the UIDs of the last mails by message number, ascending.
-func (c *session) newest(ctx context.Context, messages uint32, limit int) ([]imap.UID, error) {
+// upTo returns the UIDs of limit mails up to one by its message number, ascending.
+func (c *session) upTo(ctx context.Context, last uint32, limit int) ([]imap.UID, error) {
 	first := uint32(1)
-	if messages > uint32(limit) {
-		first = messages - uint32(limit) + 1
+	if last > uint32(limit) {
+		first = last - uint32(limit) + 1
 	}
 	var set imap.SeqSet
-	set.AddRange(first, messages)
+	set.AddRange(first, last)
 	var uids []imap.UID
 	err := c.do(ctx, c.limit, "list mails", func() error {
 		cmd := c.client.Fetch(set, &imap.FetchOptions{UID: true})
@@ -152,93 +187,54 @@ func (c *session) newest(ctx context.Context, messages uint32, limit int) ([]ima
 	return slices.Compact(uids), nil
 }
 
-// matching returns the UIDs of the last mails that hold the text, ascending.
-func (r *reader) matching(ctx context.Context, text string, limit int) ([]imap.UID, error) {
-	has := func(field string) imap.SearchCriteria {
-		return imap.SearchCriteria{Header: []imap.SearchCriteriaHeaderField{{Key: field, Value: text}}}
+// page reads the last limit of uids (ascending).
+func (r *reader) page(ctx context.Context, uids []imap.UID, limit int) (Page, error) {
+	var page Page
+	if len(uids) > limit {
+		uids = uids[len(uids)-limit:]
+		page.More = uint32(uids[0])
 	}
-	either := func(a, b imap.SearchCriteria) imap.SearchCriteria {
-		return imap.SearchCriteria{Or: [][2]imap.SearchCriteria{{a, b}}}
-	}
-	criteria := either(has("From"), either(has("To"), has("Subject")))
-	found, err := r.ses.search(ctx, &criteria)
-	if err == nil && len(found) == 0 {
-		found, err = r.ses.search(ctx, &imap.SearchCriteria{Text: []string{text}})
-	}
+	read, err := r.headers(ctx, uids)
 	if err != nil {
+		return Page{}, err
+	}
+	slices.Reverse(read)
+	page.Items, err = r.headed(ctx, read)
+	return page, err
+}
+
+// headers reads the header blocks of uids and returns those mails that could be read, in that order.
+func (r *reader) headers(ctx context.Context, uids []imap.UID) ([]*part, error) {
+	if len(uids) == 0 {
+		return nil, nil
+	}
+	if err := r.s.meter.allow(ofRest); err != nil {
 		return nil, err
 	}
-	var uids []imap.UID
-	for _, rng := range slices.Backward(clip(found, 1, 0)) {
-		for uid := rng.Stop; uid >= rng.Start && len(uids) < limit; uid-- {
-			uids = append(uids, uid)
+	got := parts{}
+	ask := request{meta: true, section: headerSection(), limit: largeMail, into: &arena{}}
+	if err := r.collect(ctx, uids, ask, got); err != nil {
+		return nil, err
+	}
+	read := make([]*part, 0, len(uids))
+	for _, uid := range uids {
+		if p := got[uid]; p.problem == nil {
+			read = append(read, p)
 		}
 	}
-	slices.Sort(uids)
-	return uids, nil
+	return read, nil
 }
 
-// Fetch hands over the mails that refs name, in full. Those that are no longer there, or whose
-// folder was renumbered or removed, come with the problem MailGone. Wanted and Reached are not called.
-func (s *Source) Fetch(ctx context.Context, refs []capture.Ref, sink Sink) error {
-	var folders []string
-	byFolder := make(map[string][]capture.Ref)
-	for _, ref := range refs {
-		if byFolder[ref.Folder] == nil {
-			folders = append(folders, ref.Folder)
-		}
-		byFolder[ref.Folder] = append(byFolder[ref.Folder], ref)
+// headed returns the items of mails whose header blocks were read.
+func (r *reader) headed(ctx context.Context, read []*part) ([]capture.Item, error) {
+	if err := r.about(ctx, read, true); err != nil {
+		return nil, err
 	}
-	for _, folder := range folders {
-		if err := s.fetchFolder(ctx, folder, byFolder[folder], sink); err != nil {
-			return err
-		}
+	items := make([]capture.Item, 0, len(read))
+	for _, p := range read {
+		item := r.item(p)
+		item.Raw = bytes.NewReader(p.body)
+		items = append(items, item)
 	}
-	return nil
-}
-
-func (s *Source) fetchFolder(ctx context.Context, folder string, refs []capture.Ref, sink Sink) error {
-	gone := func(ref capture.Ref) error {
-		return sink.Mail(ctx, capture.Item{Ref: ref, Files: -1}, fault.New(fault.MailGone, "read one mail", nil))
-	}
-	r, err := s.open(ctx, folder)
-	if fault.Is(err, fault.FolderMissing) {
-		for _, ref := range refs {
-			if err := gone(ref); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	defer r.release()
-	var uids []imap.UID
-	for _, ref := range refs {
-		if ref.Validity == r.box.validity && ref.UID != 0 {
-			uids = append(uids, imap.UID(ref.UID))
-		} else if err := gone(ref); err != nil {
-			return err
-		}
-	}
-	slices.Sort(uids)
-	uids = slices.Compact(uids)
-	return relayed(ctx, func(ctx context.Context, q *relay) error {
-		d := &delivery{r: r, sink: sink, q: q, arenas: newArenas()}
-		for window := range slices.Chunk(uids, metaWindow) {
-			got := parts{}
-			if err := r.collect(ctx, window, request{meta: true}, got); err != nil {
-				return err
-			}
-			metas := make([]*part, 0, len(window))
-			for _, uid := range window {
-				metas = append(metas, got[uid])
-			}
-			if err := d.send(ctx, metas, nil); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	return items, nil
 }

@@ -33,9 +33,9 @@ func (c *command) value(s string) *command {
 	return c.text(`"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`)
 }
 
-// exchange sends a command and hands each untagged answer, a line with its literals, to each. That
-// is called in the wire's reader and must not block; it is not called after exchange has
-// returned. The error is an [imap.Error] when the server refused the command.
+// exchange sends a command and hands each answer, a line with its literals, to each, at last the
+// tagged one. That is called in the wire's reader and must not block; it is not called after
+// exchange has returned. The error is an [imap.Error] when the server refused the command.
 func (c *session) exchange(ctx context.Context, op string, cmd *command, each func(line string)) error {
 	return c.do(ctx, c.limit, op, func() error {
 		more, done := make(chan struct{}, 1), make(chan string, 1)
@@ -52,6 +52,7 @@ func (c *session) exchange(ctx context.Context, op string, cmd *command, each fu
 				}
 			default:
 				over = true
+				each(line)
 				done <- line
 			}
 		}})

@@ -186,14 +186,19 @@ func (sc *scan) early(p *part) bool {
 
 // checked refuses more mails than the folder holds: a lying answer could name four billion.
 func (sc *scan) checked(set imap.UIDSet) (imap.UIDSet, error) {
+	if count(set) > uint64(sc.r.box.messages)+metaWindow {
+		return nil, fault.New(fault.MailProtocol, "search mails", nil)
+	}
+	return set, nil
+}
+
+// count returns how many UIDs a set has, none of whose ranges is open.
+func count(set imap.UIDSet) uint64 {
 	var n uint64
 	for _, r := range set {
 		n += uint64(r.Stop-r.Start) + 1
 	}
-	if n > uint64(sc.r.box.messages)+metaWindow {
-		return nil, fault.New(fault.MailProtocol, "search mails", nil)
-	}
-	return set, nil
+	return n
 }
 
 // clip returns the part of set from first to last; last 0 means no end.
@@ -219,9 +224,12 @@ func (sc *scan) feed(ctx context.Context, targets imap.UIDSet, searched bool, cu
 		size = headerWindow
 	}
 	return relayed(ctx, func(ctx context.Context, q *relay) error {
-		d := &delivery{r: sc.r, sink: sc.sink, q: q, maxSize: sc.req.MaxSize, arenas: newArenas()}
+		d := &delivery{r: sc.r, sink: sc.sink, q: q, maxSize: sc.req.MaxSize, share: ofBodies, arenas: newArenas()}
 		heads := &arena{}
 		for uids := range windows(targets, size) {
+			if err := sc.r.s.meter.allow(ofRest); err != nil {
+				return err
+			}
 			metas, err := sc.look(ctx, uids, heads, searched)
 			if err != nil {
 				return err

@@ -60,6 +60,9 @@ func (s *Source) login(ctx context.Context, token secret.String) (*session, erro
 		ses.close()
 		return nil, err
 	}
+	if ses.gmail {
+		s.meter.restrict(GmailDayBytes)
+	}
 	return ses, nil
 }
 
@@ -78,7 +81,7 @@ func (s *Source) connect(ctx context.Context) (*session, error) {
 		return nil, connectFault(ctx, op, err)
 	}
 	ses := &session{
-		wire:  newWire(tlsConn, raw),
+		wire:  newWire(tlsConn, raw, s.meter),
 		limit: s.cfg.Timeouts.Command,
 		born:  s.cfg.Now(),
 		news:  make(chan struct{}, 1),

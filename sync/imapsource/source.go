@@ -60,6 +60,13 @@ type Config struct {
 	// nobody. It has to return at once.
 	Awake func()
 
+	// DayBytes is how much may be received within 24 hours before bodies have to wait: then calls
+	// return a MailBusy fault that says for how long. Header blocks, and mails that a person asks
+	// for, may take a fifth more. 0: [GmailDayBytes] where the server is Gmail, else no limit.
+	DayBytes int64
+	// Used is what [Source.Usage] returned before the program was started again; nil: nothing.
+	Used Usage
+
 	Log      *slog.Logger     // nil: none
 	Timeouts Timeouts         // zero fields have defaults
 	Now      func() time.Time // nil: time.Now
@@ -73,6 +80,7 @@ const commandSlots = 3
 type Source struct {
 	cfg   Config
 	pace  *pace
+	meter *meter
 	slots chan struct{}
 
 	mu     sync.Mutex
@@ -114,6 +122,7 @@ func New(cfg Config) (*Source, error) {
 	return &Source{
 		cfg:   cfg,
 		pace:  newPace(cfg.Now),
+		meter: newMeter(cfg.Now, cfg.DayBytes, cfg.Used),
 		slots: make(chan struct{}, commandSlots),
 		known: make(map[string]marked),
 	}, nil
@@ -198,6 +207,9 @@ func (s *Source) drop(ses *session) {
 		ses.close()
 	}
 }
+
+// Usage returns what was received in the last day, to be kept for [Config.Used].
+func (s *Source) Usage() Usage { return s.meter.usage() }
 
 // Defaults returns the limits that a zero [Timeouts] stands for.
 func Defaults() Timeouts { return Timeouts{}.withDefaults() }

@@ -32,6 +32,7 @@ type wire struct {
 	own   atomic.Pointer[listener]
 	buf   []byte
 	out   []byte
+	meter *meter
 
 	mu     sync.Mutex
 	limit  time.Duration // how long a read may wait for one byte; 0 while nothing is expected
@@ -42,8 +43,8 @@ type wire struct {
 	notice string        // what the server said last
 }
 
-func newWire(tlsConn, raw net.Conn) *wire {
-	return &wire{Conn: tlsConn, raw: raw, buf: make([]byte, wireBuffer)}
+func newWire(tlsConn, raw net.Conn, m *meter) *wire {
+	return &wire{Conn: tlsConn, raw: raw, meter: m, buf: make([]byte, wireBuffer)}
 }
 
 // listener is somebody who sends commands beside the library.
@@ -124,6 +125,7 @@ func (w *wire) read(p []byte) (int, error) {
 	w.mu.Unlock()
 
 	n, err := w.Conn.Read(p)
+	w.meter.add(n)
 
 	w.mu.Lock()
 	defer w.mu.Unlock()
