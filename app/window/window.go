@@ -1,0 +1,253 @@
+package window
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"fyne.io/fyne/v2"
+
+	"hawser/app/control"
+	"hawser/app/text"
+	"hawser/sync/fault"
+)
+
+// Pages of the window, as its -page argument and [control.Chooser.Open] name them.
+const (
+	PageHome     = "home"
+	PageCapture  = "capture"
+	PageActivity = "activity"
+	PageRules    = "rules"
+	PageCalendar = "calendar"
+	PageSettings = "settings"
+	PageHelp     = "help"
+)
+
+// Pages lists every page, in the order of the window.
+var Pages = []string{PageHome, PageCapture, PageActivity, PageRules, PageCalendar, PageSettings, PageHelp}
+
+// redial is how long the window waits before it looks for an agent that was not there.
+const redial = time.Second
+
+// Config is what [Run] needs. Dir, Lang and Version are required.
+type Config struct {
+	Dir     string // the agent's control directory
+	Lang    string
+	Version string // of this program
+	Page    string // where it opens; "" is home
+	// Browse opens an address in the user's browser; nil is the desktop's own way.
+	Browse func(address string) error
+	// Start starts an agent where none runs; nil where that is not possible.
+	Start func() error
+	Now   func() time.Time // nil is time.Now
+	Log   *slog.Logger     // nil discards
+
+	// do hands work to the drawing goroutine; nil is fyne.Do.
+	do func(func())
+}
+
+// screen is one page.
+type screen interface {
+	// object is what is drawn; it stays the same.
+	object() fyne.CanvasObject
+	// show brings the page up to date with a status. It is called when the page is opened, and for
+	// each status while it is in view.
+	show(s control.Status)
+}
+
+// opener is a screen that fetches something each time it is opened.
+type opener interface{ opened() }
+
+// app is the window with all that its screens share. Only the drawing goroutine touches it.
+type app struct {
+	cfg   Config
+	loc   *text.Localizer
+	fyne  fyne.App
+	win   fyne.Window
+	ctx   context.Context // ends with the window; for commands, which outlive the call that starts them
+	tasks sync.WaitGroup
+
+	agent  control.Agent // nil while no agent runs
+	status control.Status
+	known  bool // a status has come
+
+	look    Look
+	shell   *shell
+	screens map[string]screen
+	page    string
+}
+
+// newApp makes the window's content; nothing is drawn or asked before [app.start].
+func newApp(ctx context.Context, f fyne.App, w fyne.Window, cfg Config) *app {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.do == nil {
+		cfg.do = fyne.Do
+	}
+	if !slices.Contains(Pages, cfg.Page) {
+		cfg.Page = PageHome
+	}
+	a := &app{cfg: cfg, loc: text.New(cfg.Lang), fyne: f, win: w, ctx: ctx, screens: map[string]screen{}}
+	a.look = loadLook(f.Preferences())
+	f.Settings().SetTheme(skin{a.look})
+	a.shell = newShell(a)
+	w.SetContent(a.shell.object())
+	a.shortcuts()
+	a.open(cfg.Page)
+	return a
+}
+
+// start begins to follow the agent.
+func (a *app) start() {
+	a.tasks.Go(func() { a.follow() })
+}
+
+// t returns the text of id, and tf one with data filled in.
+func (a *app) t(id string) string                       { return a.loc.T(id, nil) }
+func (a *app) tf(id string, data map[string]any) string { return a.loc.T(id, data) }
+
+// n is a number as the language writes it.
+func (a *app) n(n int) string { return a.loc.Number(n) }
+
+// ago is a moment as seen from now.
+func (a *app) ago(t time.Time) string { return a.loc.Ago(t, a.cfg.Now()) }
+
+// follow shows what the agent says until the window closes, and looks for it while it is not there.
+func (a *app) follow() {
+	for a.ctx.Err() == nil {
+		client, err := control.Dial(a.ctx, a.cfg.Dir)
+		if err == nil {
+			err = client.Watch(a.ctx, func(s control.Status) error {
+				a.cfg.do(func() { a.arrived(client, s) })
+				return nil
+			})
+		}
+		if a.ctx.Err() != nil {
+			return
+		}
+		a.cfg.Log.Info("no agent", slog.Any("err", err))
+		a.cfg.do(a.lost)
+		select {
+		case <-a.ctx.Done():
+		case <-time.After(redial):
+		}
+	}
+}
+
+// arrived takes a status over.
+func (a *app) arrived(agent control.Agent, s control.Status) {
+	again := a.agent == nil
+	a.agent, a.status, a.known = agent, s, true
+	a.shell.show(s)
+	if again {
+		a.open(a.page)
+		return
+	}
+	a.current().show(s)
+}
+
+// lost shows that no agent runs.
+func (a *app) lost() {
+	if a.agent == nil && a.known {
+		return
+	}
+	a.agent, a.known = nil, true
+	a.status = control.Status{}
+	a.shell.gone()
+}
+
+// current is the screen in view.
+func (a *app) current() screen {
+	s, ok := a.screens[a.page]
+	if !ok {
+		s = a.build(a.page)
+		a.screens[a.page] = s
+	}
+	return s
+}
+
+// build makes a screen at its first use.
+func (a *app) build(page string) screen {
+	switch page {
+	default:
+		return newHome(a)
+	}
+}
+
+// open brings a page to view.
+func (a *app) open(page string) {
+	if !slices.Contains(Pages, page) {
+		page = PageHome
+	}
+	a.page = page
+	s := a.current()
+	a.shell.put(page, s.object())
+	if a.agent != nil {
+		s.show(a.status)
+		a.reopen()
+	}
+}
+
+// reopen lets the page in view fetch what it needs.
+func (a *app) reopen() {
+	if o, ok := a.current().(opener); ok {
+		o.opened()
+	}
+}
+
+// ask runs call beside the drawing and hands its answer to then, which draws. Without an agent the
+// answer is the fault of that.
+func ask[T any](a *app, call func(context.Context, control.Agent) (T, error), then func(T, error)) {
+	agent := a.agent
+	if agent == nil {
+		var none T
+		then(none, fault.New(fault.NotRunning, "ask agent", nil))
+		return
+	}
+	a.tasks.Go(func() {
+		out, err := call(a.ctx, agent)
+		if a.ctx.Err() == nil {
+			a.cfg.do(func() { then(out, err) })
+		}
+	})
+}
+
+// tell runs a command without an answer. A fault is shown in a line that goes by itself.
+func (a *app) tell(call func(context.Context, control.Agent) error, done func()) {
+	ask(a, func(ctx context.Context, agent control.Agent) (struct{}, error) { return struct{}{}, call(ctx, agent) },
+		func(_ struct{}, err error) {
+			if err != nil {
+				a.shell.notify(toneError, a.sorry(err))
+				return
+			}
+			if done != nil {
+				done()
+			}
+		})
+}
+
+// sorry says what went wrong and what to do, in one paragraph.
+func (a *app) sorry(err error) string {
+	f := faultOf(err)
+	title, body, fix := a.loc.Fault(f.Code)
+	if f.Detail != "" {
+		title += " (" + f.Detail + ")"
+	}
+	return title + " " + body + " " + fix
+}
+
+// faultOf is the fault in err; one that is none counts as internal.
+func faultOf(err error) *fault.Error {
+	var f *fault.Error
+	if errors.As(err, &f) {
+		return f
+	}
+	return fault.New(fault.Internal, "window", err)
+}
