@@ -12,6 +12,7 @@ import (
 
 	"hawser/sync/capture"
 	"hawser/sync/fault"
+	"hawser/sync/rules"
 )
 
 // Config says what an [Engine] works with. Everything but Now, Jitter and the intervals is needed.
@@ -23,6 +24,10 @@ type Config struct {
 	Wake       func()      // delivery has something to do
 	Changed    func(Event) // called from the engine's goroutines; must not block
 	Log        *slog.Logger
+
+	// Rules returns what is chosen at this moment; it is asked again for each batch, so an edit acts
+	// at the next mail. nil: nothing is captured but what is marked.
+	Rules func() *rules.Set
 
 	Folder  string // the capture folder, such as "Salesforce"
 	Keyword string // the capture keyword, such as "$Salesforce"
@@ -56,6 +61,10 @@ type Engine struct {
 func New(cfg Config) (*Engine, error) {
 	if cfg.Source == nil || cfg.Ledger == nil || cfg.ReadHeader == nil || cfg.Wake == nil || cfg.Changed == nil || cfg.Log == nil {
 		return nil, errors.New("engine: Source, Ledger, ReadHeader, Wake, Changed and Log are required")
+	}
+	if cfg.Rules == nil {
+		none := rules.Compile(capture.Choices{}, capture.Company{}, nil)
+		cfg.Rules = func() *rules.Set { return none }
 	}
 	if cfg.Poll == 0 {
 		cfg.Poll = 15 * time.Minute

@@ -217,7 +217,8 @@ func (in *intake) newMail(p pending) NewMail {
 		m.Verdict, m.Why = Hold, p.problem
 		return m
 	}
-	switch d := rules.Decide(p.head, p.item.Size, in.mark); d.Verdict {
+	seen := rules.Message{Header: p.head, Folder: p.item.Ref.Folder, Size: p.item.Size, Files: p.item.Files, Received: p.item.Received}
+	switch d := in.cfg.Rules().Decide(seen, in.mark, false); d.Verdict {
 	case rules.Hold:
 		m.Verdict, m.Why = Hold, fault.Code(d.Why)
 	case rules.Filter:
