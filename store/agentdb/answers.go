@@ -203,16 +203,19 @@ func names(text, address string) bool {
 		if i < 0 {
 			return false
 		}
-		before, after := text[:from+i], text[from+i+len(address):]
-		if !goesOn(before[max(0, len(before)-1):], ".-_+%") && !goesOn(after, "-") && !goesOn(strings.TrimPrefix(after, "."), "-") {
+		last, _ := utf8.DecodeLastRuneInString(text[:from+i])
+		next, _ := utf8.DecodeRuneInString(text[from+i+len(address):])
+		if next == '.' { // of a longer domain, or of a sentence
+			next, _ = utf8.DecodeRuneInString(text[from+i+len(address)+1:])
+		}
+		if !inWord(last, ".-_+%") && !inWord(next, "-") {
 			return true
 		}
 		from += i + 1
 	}
 }
 
-// goesOn reports whether a text begins with a letter, a digit or one of the marks.
-func goesOn(text, marks string) bool {
-	r, size := utf8.DecodeRuneInString(text)
-	return size > 0 && (unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune(marks, r))
+// inWord reports whether r is a letter, a digit or one of the marks.
+func inWord(r rune, marks string) bool {
+	return r != utf8.RuneError && (unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune(marks, r))
 }
