@@ -18,3 +18,8 @@ var Translations embed.FS
 //
 //go:embed help/*.md
 var Help embed.FS
+
+// AppDrawing is the program's own icon, as a drawing for every size.
+//
+//go:embed icon/hawser.svg
+var AppDrawing []byte

@@ -33,8 +33,8 @@ var layers = []struct {
 	{"leaf", []string{"sync/alarm", "sync/capture", "sync/fault", "auth/secret", "auth/reqsig", "store/sqlitedb", "assets", "app/text"}, []string{"leaf"}},
 	{"logic", []string{"sync/rules", "sync/mailparse", "sync/shape", "sync/match", "sync/engine", "sync/deliver", "sync/busy", "auth/site", "auth/provision", "auth/enrol"}, []string{"leaf", "logic"}},
 	{"adapter", []string{"sync/imapsource", "sync/calsource", "sync/salesforce", "auth/oauth", "auth/keyring", "store/agentdb", "store/tenantdb"}, []string{"leaf", "logic"}},
-	{"front", []string{"app/control", "app/config", "app/logging"}, []string{"leaf"}},
-	{"face", []string{"app/cli", "app/tray", "app/window"}, []string{"leaf", "front"}},
+	{"front", []string{"app/control", "app/config", "app/logging", "app/desktop"}, []string{"leaf"}},
+	{"face", []string{"app/cli", "app/tray", "app/notice", "app/window"}, []string{"leaf", "front"}},
 	{"page", []string{"app/server/admin"}, []string{"leaf", "logic"}},
 	{"root", []string{"app/agent", "app/server"}, []string{"leaf", "logic", "adapter", "front", "face", "page"}},
 }

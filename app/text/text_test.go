@@ -149,7 +149,7 @@ func TestTone(t *testing.T) {
 func TestIDsInSourcesExist(t *testing.T) {
 	t.Parallel()
 	var sources strings.Builder
-	for _, dir := range []string{"../cli", "../tray", "../notice", "../window", "../control", "../agent", "."} {
+	for _, dir := range []string{"../cli", "../tray", "../notice", "../desktop", "../window", "../control", "../agent", "."} {
 		files, err := filepath.Glob(dir + "/*.go")
 		if err != nil {
 			t.Fatal(err)
