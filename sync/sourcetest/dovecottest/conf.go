@@ -70,6 +70,9 @@ service imap-login {
     ssl = yes
   }
 }
+service imap {
+  service_count = 1000
+}
 service auth-worker {
   user = @USER@
 }
