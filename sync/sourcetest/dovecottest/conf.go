@@ -72,6 +72,7 @@ service imap-login {
 }
 service imap {
   service_count = 1000
+  process_limit = 300
 }
 service auth-worker {
   user = @USER@
