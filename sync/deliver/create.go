@@ -2,6 +2,7 @@ package deliver
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"hawser/sync/capture"
@@ -11,8 +12,9 @@ import (
 
 // draft is a mail that is about to be created.
 type draft struct {
-	job  Job
-	mail capture.Mail
+	job   Job
+	mail  capture.Mail
+	links match.Links
 }
 
 // create makes the records of one batch: reads the mails, looks up people and what exists
@@ -33,15 +35,8 @@ func (d *Deliverer) create(ctx context.Context, w *work) error {
 	if err != nil {
 		return d.callFailed(ctx, jobsOf(drafts), false, err, done)
 	}
-	var fresh []draft
-	for _, dr := range drafts {
-		if ex, ok := saved[dr.job.Key]; ok {
-			done = append(done, d.adopt(dr.job, ex, false))
-		} else {
-			fresh = append(fresh, dr)
-		}
-	}
-	if len(fresh) == 0 {
+	fresh, decided := d.fresh(drafts, found, saved)
+	if done = append(done, decided...); len(fresh) == 0 {
 		return d.settle(ctx, done)
 	}
 	jobs := jobsOf(fresh)
@@ -51,7 +46,7 @@ func (d *Deliverer) create(ctx context.Context, w *work) error {
 		return d.settle(ctx, done)
 	}
 	d.paid()
-	results, err := d.cfg.Target.Create(ctx, d.records(fresh, found, kind))
+	results, err := d.cfg.Target.Create(ctx, d.records(fresh, kind))
 	if err == nil {
 		err = answersAll(len(results), len(jobs))
 	}
@@ -72,6 +67,27 @@ func (d *Deliverer) create(ctx context.Context, w *work) error {
 		}
 	}
 	return nil
+}
+
+// fresh returns the drafts that are to be created, joined to records, and the outcomes of the
+// others: they exist already, or wait for a person.
+func (d *Deliverer) fresh(drafts []draft, found map[string][]match.Candidate, saved map[capture.Key]Existing) (fresh []draft, done []Outcome) {
+	for _, dr := range drafts {
+		links, wait := d.decide(dr, found)
+		ex, exists := saved[dr.job.Key]
+		switch {
+		case exists && d.note(dr.job.ID).askYes:
+			done = append(done, *d.whetherFiles(dr.job, dr.mail.Header))
+		case exists:
+			done = append(done, d.adopt(dr.job, ex, ex.Foreign))
+		case wait != nil:
+			done = append(done, *wait)
+		default:
+			dr.links = links
+			fresh = append(fresh, dr)
+		}
+	}
+	return fresh, done
 }
 
 // unsavable hands every mail to the person: neither object may be created.
@@ -125,40 +141,77 @@ func (d *Deliverer) lookUp(ctx context.Context, drafts []draft, w *work) (map[st
 	now := d.cfg.Now()
 	found := make(map[string][]match.Candidate)
 	for _, dr := range drafts {
+		n := d.note(dr.job.ID)
 		for _, addr := range match.Addresses(dr.mail.Header) {
 			if _, ok := found[addr]; ok {
 				continue
 			}
 			known, ok := d.people.get(addr, now)
 			found[addr] = known
-			if !ok {
+			if !ok || n.unknown && len(known) == 0 {
 				q.Addresses = append(q.Addresses, addr)
 			}
 		}
-		if dr.job.Unknown || !w.caps.UniqueKey || d.note(dr.job.ID).broke {
-			q.Saved = append(q.Saved, Sought{Key: dr.job.Key, MessageID: dr.mail.MessageID, Date: dr.mail.Date})
+		n.unknown = false
+		if dr.job.Unknown || !w.caps.UniqueKey || n.broke {
+			q.Saved = append(q.Saved, sought(dr, n))
 		}
 	}
+	q.Shared = d.shared(drafts, found, len(q.Addresses)+len(q.Saved) > 0, w.caps)
 	a, err := d.find(ctx, q, w.lim)
 	merge(found, a.People)
 	return found, a.Saved, err
 }
 
-func (d *Deliverer) records(drafts []draft, found map[string][]match.Candidate, kind Kind) []Record {
+func sought(dr draft, n *note) Sought {
+	return Sought{Key: dr.job.Key, MessageID: dr.mail.MessageID, Date: dr.mail.Date, From: n.from.Addr, Subject: n.subject}
+}
+
+// shared returns the mails that a colleague may have saved. A look-up that is made anyway asks for
+// all of them; a call of its own is made only where a colleague is in a mail.
+func (d *Deliverer) shared(drafts []draft, found map[string][]match.Candidate, anyway bool, caps Capabilities) (list []Sought) {
+	if !caps.Email {
+		return nil
+	}
+	own := d.cfg.Own()
+	for _, dr := range drafts {
+		if dr.mail.MessageID != "" {
+			list = append(list, sought(dr, d.note(dr.job.ID)))
+			anyway = anyway || colleagues(dr.mail.Header, found, own)
+		}
+	}
+	if !anyway {
+		return nil
+	}
+	return list
+}
+
+// colleagues reports whether a mail has a colleague of the user in it: somebody else who is a
+// user of the org, or has an address of the user's own domain.
+func colleagues(h capture.Header, found map[string][]match.Candidate, own []string) bool {
+	for _, addr := range match.Addresses(h) {
+		if match.Own(addr, own) {
+			continue
+		}
+		domain := addr[strings.LastIndexByte(addr, '@'):]
+		if slices.ContainsFunc(found[addr], func(c match.Candidate) bool { return c.Type == match.User }) ||
+			slices.ContainsFunc(own, func(o string) bool { return strings.HasSuffix(strings.ToLower(strings.TrimSpace(o)), domain) }) {
+			return true
+		}
+	}
+	return false
+}
+
+func (d *Deliverer) records(drafts []draft, kind Kind) []Record {
 	own := d.cfg.Own()
 	records := make([]Record, len(drafts))
 	for i, dr := range drafts {
 		n := d.note(dr.job.ID)
-		people := found
-		if n.bare {
-			people = nil
-		}
-		links := match.Usual.Choose(dr.mail.Header, people, own, nil)
 		n.person = ""
-		if links.From != nil {
-			n.person = links.From.ID
+		if dr.links.From != nil {
+			n.person = dr.links.From.ID
 		}
-		records[i] = Record{Key: dr.job.Key, Kind: kind, Mail: dr.mail, Links: links, Incoming: !match.Own(n.from.Addr, own)}
+		records[i] = Record{Key: dr.job.Key, Kind: kind, Mail: dr.mail, Links: dr.links, Incoming: !match.Own(n.from.Addr, own)}
 	}
 	return records
 }

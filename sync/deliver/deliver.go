@@ -7,20 +7,15 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"reflect"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"hawser/sync/capture"
 	"hawser/sync/fault"
+	"hawser/sync/match"
+	"hawser/sync/shape"
 )
-
-// FileLimits says which attachments are saved.
-type FileLimits struct {
-	Each int64 // bytes of one file
-	All  int64 // bytes of all files of one mail
-}
-
-// UsualFiles is what is saved when nothing else is asked for.
-var UsualFiles = FileLimits{Each: 10 << 20, All: 25 << 20}
 
 // Config is what a Deliverer is made of. Queue, Target, Read, File, Own, Check and Log are
 // required.
@@ -37,6 +32,16 @@ type Config struct {
 	// Check confirms before each batch that the signed-in account is the bound one; its error
 	// stops delivery like an error of Target.
 	Check func(ctx context.Context) error
+	// Content returns how mails are cut, the company's limits applied; default [shape.Default].
+	Content func() capture.Content
+	// LeftOut words the line of a record that names files which are not saved, and how many more
+	// there are; default: no line.
+	LeftOut func(named []shape.Left, more int) string
+	// Order returns which type of record wins where an address has several; default [match.Usual].
+	Order func() match.Order
+	// Pick returns the answer that is remembered for a kind of question and what it is about: a
+	// record id, "" for none of them, or Yes and No. Default: none is.
+	Pick func(kind capture.QuestionKind, subject string) (id string, ok bool)
 	// Changed is told of every change of state, from the delivery goroutine; it must not block.
 	Changed func(Event)
 	Log     *slog.Logger
@@ -44,7 +49,6 @@ type Config struct {
 	Now    func() time.Time // default time.Now
 	Rand   func() float64   // in [0, 1); default math/rand
 	Budget *Budget          // default UsualAllowance, nothing used
-	Files  FileLimits       // default UsualFiles
 }
 
 // Event is the state of delivery after a change.
@@ -63,6 +67,7 @@ type Event struct {
 type Report struct {
 	Sent      int
 	NeedsYou  int
+	Held      int // mails that nobody in Salesforce belongs to
 	Postponed int // steps put off for a fault of their own
 	Doubtful  int // steps without an answer, to be verified
 	Files     int
@@ -72,10 +77,18 @@ type Report struct {
 }
 
 // Deliverer carries one account's queue into Salesforce. Run and Drain must not be called
-// concurrently; Resume may be called at any time.
+// concurrently; Resume, Lookup and Unsave may be called at any time.
 type Deliverer struct {
 	cfg    Config
 	resume chan struct{}
+
+	// What Lookup and Unsave share with delivery.
+	people people
+	calls  atomic.Int64         // Salesforce calls
+	stop   atomic.Pointer[hold] // a copy of held
+	asking chan struct{}        // holds one token: whoever looks up beside delivery
+	probe  sync.Mutex           // guards probed
+	probed time.Time            // when Capabilities was last paid for
 
 	held     *hold
 	failures int       // whole calls failed in a row
@@ -87,8 +100,6 @@ type Deliverer struct {
 	uniqueKey bool // Salesforce refuses a second record of one mail
 
 	noEmail time.Time // when EmailMessage was last refused to this user
-	probed  time.Time // when Capabilities was last paid for
-	people  people
 	notes   map[int64]*note
 	state   Event
 	told    Event
@@ -109,13 +120,27 @@ func New(cfg Config) (*Deliverer, error) {
 	if cfg.Budget == nil {
 		cfg.Budget = NewBudget(UsualAllowance, Usage{})
 	}
-	if cfg.Files == (FileLimits{}) {
-		cfg.Files = UsualFiles
-	}
 	if cfg.Changed == nil {
 		cfg.Changed = func(Event) {}
 	}
-	return &Deliverer{cfg: cfg, resume: make(chan struct{}, 1), notes: make(map[int64]*note)}, nil
+	cfg.chosen()
+	return &Deliverer{cfg: cfg, resume: make(chan struct{}, 1), asking: make(chan struct{}, 1), notes: make(map[int64]*note)}, nil
+}
+
+// chosen fills in what a person who chose nothing gets.
+func (cfg *Config) chosen() {
+	if cfg.Content == nil {
+		cfg.Content = func() capture.Content { return shape.Default }
+	}
+	if cfg.LeftOut == nil {
+		cfg.LeftOut = func([]shape.Left, int) string { return "" }
+	}
+	if cfg.Order == nil {
+		cfg.Order = func() match.Order { return match.Usual }
+	}
+	if cfg.Pick == nil {
+		cfg.Pick = func(capture.QuestionKind, string) (string, bool) { return "", false }
+	}
 }
 
 // Resume ends any pause at once: the person asked for it, signed in, or the network came back.
@@ -153,9 +178,10 @@ func (d *Deliverer) sleep(ctx context.Context, wake <-chan struct{}, wait time.D
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-wake:
-		d.held.woken()
+		d.hold(d.held.woken())
 	case <-d.resume:
-		d.held, d.failures = nil, 0
+		d.hold(nil)
+		d.failures = 0
 	case <-timer:
 	}
 	return nil
@@ -165,7 +191,7 @@ func (d *Deliverer) sleep(ctx context.Context, wake <-chan struct{}, wait time.D
 // error is ctx's.
 func (d *Deliverer) pass(ctx context.Context) (time.Duration, error) {
 	if d.held.over(d.cfg.Now()) {
-		d.held = nil
+		d.hold(nil)
 		_, err := d.Drain(ctx)
 		if ctx.Err() != nil {
 			return 0, ctx.Err()
@@ -211,19 +237,25 @@ func (d *Deliverer) pass(ctx context.Context) (time.Duration, error) {
 // Drain delivers everything that is due now, and says what happened. Its error is the fault that
 // ended it; what is still due stays queued.
 func (d *Deliverer) Drain(ctx context.Context) (Report, error) {
-	before := d.state.Total
+	before := d.total()
 	for {
 		more, err := d.round(ctx)
 		if err != nil || !more {
 			d.working(false)
-			return d.state.Total.minus(before), err
+			return d.total().minus(before), err
 		}
 	}
 }
 
+// total is what happened so far, with the calls of look-ups beside delivery.
+func (d *Deliverer) total() Report {
+	d.state.Total.Calls = int(d.calls.Load())
+	return d.state.Total
+}
+
 func (r Report) minus(o Report) Report {
 	return Report{
-		Sent: r.Sent - o.Sent, NeedsYou: r.NeedsYou - o.NeedsYou, Postponed: r.Postponed - o.Postponed,
+		Sent: r.Sent - o.Sent, NeedsYou: r.NeedsYou - o.NeedsYou, Held: r.Held - o.Held, Postponed: r.Postponed - o.Postponed,
 		Doubtful: r.Doubtful - o.Doubtful, Files: r.Files - o.Files, LeftOut: r.LeftOut - o.LeftOut,
 		Unrelated: r.Unrelated - o.Unrelated, Calls: r.Calls - o.Calls,
 	}
@@ -239,7 +271,7 @@ func (d *Deliverer) working(on bool) {
 // report tells of the state when it changed.
 func (d *Deliverer) report() {
 	now := d.cfg.Now()
-	d.state.Usage = d.cfg.Budget.Usage(now)
+	d.state.Usage, d.state.Total = d.cfg.Budget.Usage(now), d.total()
 	d.state.Fault, d.state.Detail, d.state.Until = "", "", time.Time{}
 	switch {
 	case d.held != nil:

@@ -31,6 +31,7 @@ const (
 	stateWaiting = iota
 	stateSent
 	stateNeedsYou
+	stateHeld
 )
 
 type fakeJob struct {
@@ -39,6 +40,9 @@ type fakeJob struct {
 	due   time.Time
 	raw   []byte
 	last  Outcome
+
+	level   capture.Level
+	matched []match.Reason
 }
 
 // fakeQueue is a queue in memory that survives the Deliverer. Hook, when set, runs at each step
@@ -141,6 +145,9 @@ func (q *fakeQueue) Settle(ctx context.Context, _ time.Time, outcomes []Outcome)
 		if o.RecordID != "" {
 			j.RecordID, j.Kind = o.RecordID, o.Kind
 		}
+		if o.Level != "" {
+			j.level, j.matched = o.Level, o.Matched
+		}
 		switch o.Verdict {
 		case Advanced:
 			j.Next, j.Unknown, j.due = o.Next, false, time.Time{}
@@ -154,6 +161,8 @@ func (q *fakeQueue) Settle(ctx context.Context, _ time.Time, outcomes []Outcome)
 			}
 		case NeedsYou:
 			j.state = stateNeedsYou
+		case Held:
+			j.state = stateHeld
 		default:
 			panic(fmt.Sprintf("verdict %d", o.Verdict))
 		}
@@ -163,6 +172,17 @@ func (q *fakeQueue) Settle(ctx context.Context, _ time.Time, outcomes []Outcome)
 }
 
 func (q *fakeQueue) job(id int64) *fakeJob { return q.jobs[id-1] }
+
+// answer is the person's answer to the question of a job.
+func (q *fakeQueue) answer(j *fakeJob, key, id string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if j.Answers == nil {
+		j.Answers = map[string]string{}
+	}
+	j.Answers[key] = id
+	j.state, j.due = stateWaiting, time.Time{}
+}
 
 // retry is the person's "try again" on everything that needs one.
 func (q *fakeQueue) retry() (n int) {
@@ -247,6 +267,7 @@ type fakeRecord struct {
 	id        string
 	relations []Relation
 	files     []FileSeen
+	foreign   bool // a colleague made it
 }
 
 // fakeOrg is a Salesforce in memory. Whole decides about each call with an effect: how it
@@ -325,7 +346,7 @@ func (o *fakeOrg) Find(_ context.Context, q Query) (Answer, error) {
 			return Answer{}, err
 		}
 	}
-	if len(q.Addresses) > o.lim.Addresses || max(len(q.Saved), len(q.Relations), len(q.Files)) > o.lim.Sought {
+	if len(q.Addresses) > o.lim.Addresses || max(len(q.Saved), len(q.Shared), len(q.Relations), len(q.Files)) > o.lim.Sought {
 		panic("query over the limits")
 	}
 	a := Answer{People: map[string][]match.Candidate{}, Saved: map[capture.Key]Existing{}, Related: map[string]bool{}, Files: map[string][]FileSeen{}}
@@ -336,8 +357,13 @@ func (o *fakeOrg) Find(_ context.Context, q Query) (Answer, error) {
 	}
 	for _, r := range o.records {
 		for _, s := range q.Saved {
-			if s.Key == r.Key {
+			if s.Key == r.Key && !r.foreign {
 				a.Saved[s.Key] = Existing{ID: r.id, Kind: r.Kind}
+			}
+		}
+		for _, s := range q.Shared {
+			if s.MessageID == r.Mail.MessageID && r.foreign {
+				a.Saved[s.Key] = Existing{ID: r.id, Kind: r.Kind, Foreign: true}
 			}
 		}
 		if slices.Contains(q.Relations, r.id) && len(r.relations) > 0 {

@@ -27,11 +27,21 @@ func (h *hold) over(now time.Time) bool {
 	return h == nil || (!h.until.IsZero() && !now.Before(h.until))
 }
 
-// woken gives a stopped delivery its next try.
-func (h *hold) woken() {
-	if h != nil && h.until.IsZero() {
-		h.until = h.soon
+// woken is the hold after something happened: it gives a stopped delivery its next try.
+func (h *hold) woken() *hold {
+	if h == nil || !h.until.IsZero() {
+		return h
 	}
+	next := *h
+	next.until = next.soon
+	return &next
+}
+
+// hold stops or, by nil, ends the stop of sending and of look-ups beside it. A hold is never
+// changed once it is set.
+func (d *Deliverer) hold(h *hold) {
+	d.held = h
+	d.stop.Store(h)
 }
 
 // pause stops sending after a fault that concerns every call.
@@ -39,10 +49,11 @@ func (d *Deliverer) pause(f *fault.Error) {
 	d.failures++
 	now := d.cfg.Now()
 	soon := now.Add(d.wait(f, d.failures))
-	d.held = &hold{code: f.Code, detail: f.Detail, until: soon, soon: soon}
+	h := &hold{code: f.Code, detail: f.Detail, until: soon, soon: soon}
 	if stops(f.Code) {
-		d.held.until = time.Time{}
+		h.until = time.Time{}
 	}
+	d.hold(h)
 	if f.Code == fault.LimitReached {
 		d.cfg.Budget.Exhausted(now)
 	}

@@ -402,7 +402,9 @@ func TestFilesLeftOut(t *testing.T) {
 		{"none allowed", []int{1, 1}, false, 0, 2, 0},
 	} {
 		r := newRig()
-		r.cfg.Files = FileLimits{Each: 5, All: 10}
+		r.cfg.Content = func() capture.Content {
+			return capture.Content{Level: capture.LevelFiles, Files: capture.FilesAlways, FileMax: 5, FilesMax: 10}
+		}
 		r.org.caps.Files = c.may
 		m := mail(1, 0)
 		for _, n := range c.sizes {

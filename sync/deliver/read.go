@@ -13,6 +13,7 @@ import (
 	"hawser/sync/capture"
 	"hawser/sync/fault"
 	"hawser/sync/match"
+	"hawser/sync/shape"
 )
 
 const (
@@ -30,7 +31,13 @@ type note struct {
 	from    capture.Address
 	files   []capture.Attachment // to be saved
 	leftOut int
+	subject string
 	text    int64 // bytes of header block, text and HTML
+	level   capture.Level
+	askYes  bool // whether files are saved has to be asked
+
+	matched []match.Reason
+	unknown bool // it was held because nobody was found: look anew when it comes back
 
 	person string       // Salesforce id of the sender; "" for none or not looked up
 	sure   bool         // nothing hangs on the record but what done says: no look-up is needed
@@ -91,10 +98,55 @@ func (d *Deliverer) learn(ctx context.Context, j Job, caps Capabilities) (captur
 	}
 	n := d.note(j.ID)
 	n.read = true
-	n.from = match.Sender(m.Header)
+	n.from, n.subject = match.Sender(m.Header), m.Subject
+	m = d.shape(j, n, m, caps.Files)
 	n.text = int64(len(m.RawHeaders) + len(m.Text) + len(m.HTML))
-	n.files, n.leftOut = choose(m.Attachments, d.cfg.Files, caps.Files)
 	return m, nil, nil
+}
+
+// lineMost is how many files the line about what was left out names.
+const lineMost = 5
+
+// shape cuts a mail to what is saved of it, and notes its files. What it returns is all that
+// later steps see of the mail.
+func (d *Deliverer) shape(j Job, n *note, m capture.Mail, may bool) capture.Mail {
+	content := d.cfg.Content()
+	n.askYes = false
+	if content.Files == capture.FilesAsk && may {
+		content.Files = capture.FilesNever
+		switch yes, ok := d.answer(j, capture.AskFiles, AnswerFiles, d.other(m.Header)); {
+		case !ok:
+			all := content
+			all.Files = capture.FilesAlways
+			with, _ := shape.Cut(m, all)
+			n.askYes = len(with.Attachments) > 0
+		case yes == Yes:
+			content.Files = capture.FilesAlways
+		}
+	}
+	if !may {
+		content.Files = capture.FilesNever
+	}
+	all := len(m.Attachments)
+	m, left := shape.Cut(m, content)
+	n.level = content.Level
+	if n.level == capture.LevelFiles && content.Files != capture.FilesAlways {
+		n.level = capture.LevelText
+	}
+	n.files, n.leftOut = nil, all-len(m.Attachments)
+	for _, a := range m.Attachments {
+		a.Name = title(a.Name, a.Index)
+		n.files = append(n.files, a)
+	}
+	for _, l := range left {
+		if l.Why == shape.WhyInline {
+			n.leftOut-- // nobody misses the picture of a signature
+		}
+	}
+	if named, more := shape.Line(left, lineMost); len(named) > 0 {
+		m = shape.Note(m, d.cfg.LeftOut(named, more))
+	}
+	return m
 }
 
 // own reports whether a mail that cannot be read is alone in that: a locked key store or a full
@@ -157,22 +209,6 @@ func (s *source) Read(p []byte) (int, error) {
 		s.err = err
 	}
 	return n, err
-}
-
-// choose picks the attachments that are saved: in order, while they fit. Empty files are left
-// out: there is nothing to save, and Salesforce refuses them.
-func choose(all []capture.Attachment, lim FileLimits, may bool) (files []capture.Attachment, leftOut int) {
-	var sum int64
-	for i, a := range all {
-		if !may || a.Size <= 0 || a.Size > lim.Each || sum+a.Size > lim.All {
-			leftOut++
-			continue
-		}
-		sum += a.Size
-		a.Name = title(a.Name, i)
-		files = append(files, a)
-	}
-	return files, leftOut
 }
 
 // title makes a name that Salesforce keeps as it is, so that the file is recognised later: one

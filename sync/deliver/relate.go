@@ -39,7 +39,7 @@ func (d *Deliverer) relate(ctx context.Context, w *work) error {
 			continue
 		}
 		open = append(open, j)
-		relations = append(relations, Relation{RecordID: j.RecordID, Address: n.from, PersonID: d.sender(n)})
+		relations = append(relations, Relation{RecordID: j.RecordID, Address: n.from, PersonID: d.sender(j, n)})
 	}
 	if len(open) == 0 {
 		return d.settle(ctx, done)
@@ -93,7 +93,7 @@ func (d *Deliverer) unasked(n *note) []string {
 }
 
 // sender returns the record id of a mail's sender as far as it is known.
-func (d *Deliverer) sender(n *note) string {
+func (d *Deliverer) sender(j Job, n *note) string {
 	if n.bare || n.person != "" {
 		return n.person
 	}
@@ -102,7 +102,7 @@ func (d *Deliverer) sender(n *note) string {
 	for _, addr := range match.Addresses(h) {
 		found[addr], _ = d.people.get(addr, d.cfg.Now())
 	}
-	if l := match.Usual.Choose(h, found, d.cfg.Own(), nil); l.From != nil {
+	if l := d.cfg.Order().Choose(h, found, d.cfg.Own(), d.picks(j)); l.From != nil {
 		return l.From.ID
 	}
 	return ""

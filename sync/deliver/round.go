@@ -165,20 +165,35 @@ func (d *Deliverer) limits() Limits {
 // capabilities asks what the user may do, and takes back what experience has shown otherwise.
 func (d *Deliverer) capabilities(ctx context.Context) (Capabilities, error) {
 	now := d.cfg.Now()
-	if age := now.Sub(d.probed); d.probed.IsZero() || age < 0 || age >= 24*time.Hour {
+	caps, err := d.probeOrg(ctx)
+	if err != nil {
+		return caps, err
+	}
+	if !d.noEmail.IsZero() && now.Sub(d.noEmail) < 24*time.Hour {
+		caps.Email = false
+	}
+	d.state.Missing, d.uniqueKey = caps.Missing, caps.UniqueKey
+	return caps, nil
+}
+
+// probeOrg asks what the user may do and counts what that costs. It is safe beside delivery.
+func (d *Deliverer) probeOrg(ctx context.Context) (Capabilities, error) {
+	d.probe.Lock()
+	defer d.probe.Unlock()
+	now := d.cfg.Now()
+	age := now.Sub(d.probed)
+	fresh := !d.probed.IsZero() && age >= 0 && age < 24*time.Hour
+	if !fresh {
 		d.paid()
 	}
 	caps, err := d.cfg.Target.Capabilities(ctx)
 	if err != nil {
 		return caps, err
 	}
-	if d.probed.IsZero() || now.Sub(d.probed) >= 24*time.Hour {
+	if !fresh {
 		d.probed = now
 	}
-	if !d.noEmail.IsZero() && now.Sub(d.noEmail) < 24*time.Hour {
-		caps.Email = false
-	}
-	d.state.Missing, d.uniqueKey = caps.Missing, caps.UniqueKey
+	d.people.relate(caps.Related)
 	return caps, nil
 }
 
@@ -189,28 +204,44 @@ func (d *Deliverer) find(ctx context.Context, q Query, lim Limits) (Answer, erro
 		People: map[string][]match.Candidate{}, Saved: map[capture.Key]Existing{},
 		Related: map[string]bool{}, Files: map[string][]FileSeen{},
 	}
-	for len(q.Addresses)+len(q.Saved)+len(q.Relations)+len(q.Files) > 0 {
+	for len(q.Addresses)+len(q.Saved)+len(q.Shared)+len(q.Relations)+len(q.Files) > 0 {
 		var part Query
 		part.Addresses, q.Addresses = cut(q.Addresses, lim.Addresses)
 		part.Saved, q.Saved = cut(q.Saved, lim.Sought)
+		part.Shared, q.Shared = cut(q.Shared, lim.Sought)
 		part.Relations, q.Relations = cut(q.Relations, lim.Sought)
 		part.Files, q.Files = cut(q.Files, lim.Sought)
-		d.paid()
-		a, err := d.cfg.Target.Find(ctx, part)
+		a, err := d.ask(ctx, part)
 		if err != nil {
 			return all, err
 		}
 		d.answered()
-		now := d.cfg.Now()
 		for _, addr := range part.Addresses {
 			all.People[addr] = a.People[addr]
-			d.people.put(addr, a.People[addr], now)
 		}
-		merge(all.Saved, a.Saved)
+		for k, ex := range a.Saved { // what the user saved counts before what a colleague did
+			if have, ok := all.Saved[k]; !ok || have.Foreign {
+				all.Saved[k] = ex
+			}
+		}
 		merge(all.Related, a.Related)
 		merge(all.Files, a.Files)
 	}
 	return all, nil
+}
+
+// ask makes one look-up and remembers the people. It is safe beside delivery.
+func (d *Deliverer) ask(ctx context.Context, q Query) (Answer, error) {
+	d.paid()
+	a, err := d.cfg.Target.Find(ctx, q)
+	if err != nil {
+		return a, err
+	}
+	now := d.cfg.Now()
+	for _, addr := range q.Addresses {
+		d.people.put(addr, a.People[addr], now)
+	}
+	return a, nil
 }
 
 func cut[T any](list []T, n int) (head, tail []T) {
@@ -224,10 +255,10 @@ func merge[K comparable, V any](into, from map[K]V) {
 	}
 }
 
-// paid counts a call about to be made.
+// paid counts a call about to be made. It is safe beside delivery.
 func (d *Deliverer) paid() {
 	d.cfg.Budget.Count(d.cfg.Now())
-	d.state.Total.Calls++
+	d.calls.Add(1)
 }
 
 // answered notes that Salesforce did as asked.
@@ -285,6 +316,9 @@ func (d *Deliverer) settle(ctx context.Context, outcomes []Outcome) error {
 			t.NeedsYou++
 			delete(d.notes, o.Job)
 			d.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "mail needs a person", slog.Int64("job", o.Job), slog.String("code", string(o.Code)))
+		case Held:
+			t.Held++
+			*d.note(o.Job) = note{unknown: true}
 		case Advanced:
 			if n := d.notes[o.Job]; n != nil {
 				n.strikes, n.broke = 0, false

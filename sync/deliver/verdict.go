@@ -152,6 +152,9 @@ func person(j Job, code fault.Code, detail string) Outcome {
 // passed returns the outcome of a job whose record exists: the step that is still to do, or Sent.
 func (d *Deliverer) passed(j Job, n *note, related bool) Outcome {
 	o := Outcome{Job: j.ID, Verdict: Advanced, RecordID: j.RecordID, Kind: j.Kind}
+	if j.Next == StepCreate {
+		o.Matched, o.Level = n.matched, n.level
+	}
 	switch {
 	case j.Kind == Email && !related && n.from.Addr != "" && j.Next < StepAttach:
 		o.Next = StepRelate

@@ -40,7 +40,7 @@ func Addresses(h capture.Header) []string {
 	for _, list := range [][]capture.Address{{Sender(h)}, h.To, h.Cc, h.Bcc} {
 		for _, a := range list {
 			addr := normal(a.Addr)
-			if seen[addr] || !plausible(addr) {
+			if seen[addr] || !Plausible(addr) {
 				continue
 			}
 			if len(all) == MaxAddresses {
@@ -210,10 +210,10 @@ func (c *chooser) account(who Candidate) {
 
 func normal(addr string) string { return strings.ToLower(strings.TrimSpace(addr)) }
 
-// plausible keeps what can never be an e-mail field's value out of a query. It is no check of
+// Plausible keeps what can never be an e-mail field's value out of a query. It is no check of
 // RFC 5321: Salesforce knows which addresses exist. 128 is the length of User.Email, the longest
 // e-mail field there is to match.
-func plausible(addr string) bool {
+func Plausible(addr string) bool {
 	at := strings.LastIndexByte(addr, '@')
 	if at < 1 || at == len(addr)-1 || len(addr) > 128 {
 		return false
