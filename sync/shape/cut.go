@@ -55,8 +55,7 @@ func rank(l capture.Level) int { return max(slices.Index(levels, l), 0) }
 // [Default].
 //
 // The texts fit an EmailMessage with room for a [Note]; [Fit] cuts them for a task. Below the level
-// of texts nothing is said to be left out, since names of files are content too. NewestOnly is not
-// read yet.
+// of texts nothing is said to be left out, since names of files are content too.
 func Cut(m capture.Mail, c capture.Content) (capture.Mail, []Left) {
 	level := rank(c.Level)
 	if level < rank(capture.LevelText) {
@@ -65,22 +64,37 @@ func Cut(m capture.Mail, c capture.Content) (capture.Mail, []Left) {
 	images := imagesOf(m)
 	files, left := pick(m.Attachments, images, c)
 	m.Attachments = files
-	m = texts(m, images)
+	m = texts(m, images, c.NewestOnly)
 	m, long := Fit(m, EmailLimits)
 	return m, append(left, long...)
 }
 
-// texts makes the HTML safe. A text that was made from the HTML is made again, so that both say
-// the same.
-func texts(m capture.Mail, images map[string]string) capture.Mail {
+// texts makes the HTML safe and, where only the newest part is wanted, cuts both texts.
+func texts(m capture.Mail, images map[string]string, newest bool) capture.Mail {
 	if m.HTML == "" {
+		if newest {
+			m.Text = newestText(m.Text, m.Subject)
+		}
 		return m
 	}
+	// A text that was made from the HTML is made again, so that both say the same.
 	derived := m.Text == "" || m.Text == mailparse.HTMLText(m.HTML)
-	p := page{images: images}
+	var gone []span
+	if newest {
+		gone = historyOfHTML(m.HTML, m.Subject)
+	}
+	p := page{images: images, gone: gone}
 	m.HTML = sanitise(p.rewrite(m.HTML))
-	if derived {
+	switch {
+	case derived:
 		m.Text = mailparse.HTMLText(m.HTML)
+	case len(gone) > 0:
+		// Both say the same again: where the history is not found in the text, it is made anew.
+		if short := newestText(m.Text, m.Subject); short != m.Text {
+			m.Text = short
+		} else {
+			m.Text = mailparse.HTMLText(m.HTML)
+		}
 	}
 	return m
 }

@@ -30,10 +30,16 @@ type page struct {
 
 	out     strings.Builder
 	open    []atom.Atom // elements written and not ended
-	skipped []atom.Atom // elements that began within a part that is gone
+	skipped []skipped   // elements that began within a part that is gone
 	hidden  atom.Atom   // the element whose content is no text, 0 for none
 	depth   int         // of elements of the same name within it
 	tags    int
+}
+
+// skipped is an element that is not written, and how many were open when it began.
+type skipped struct {
+	tag   atom.Atom
+	depth int
 }
 
 // rewrite returns the shaped document.
@@ -108,7 +114,7 @@ func (p *page) begin(tag atom.Atom, z *html.Tokenizer, gone bool) {
 	case tag == 0:
 	case gone:
 		if !slices.Contains(empty, tag) && len(p.skipped) < maxTags {
-			p.skipped = append(p.skipped, tag)
+			p.skipped = append(p.skipped, skipped{tag, len(p.open)})
 		}
 	case p.tags >= maxTags:
 	default:
@@ -128,13 +134,14 @@ func (p *page) begin(tag atom.Atom, z *html.Tokenizer, gone bool) {
 
 // end ends an element with all that is open within it. An end without a beginning is dropped.
 func (p *page) end(tag atom.Atom) {
-	if n := len(p.skipped); n > 0 {
-		if i := lastIndex(p.skipped[max(n-maxNest, 0):], tag); i >= 0 {
-			p.skipped = p.skipped[:max(n-maxNest, 0)+i]
+	i := lastIndex(p.open, tag)
+	last := len(p.skipped) - 1
+	for j := last; j >= 0 && j > last-maxNest && p.skipped[j].depth > i; j-- {
+		if p.skipped[j].tag == tag {
+			p.skipped = p.skipped[:j]
 			return
 		}
 	}
-	i := lastIndex(p.open, tag)
 	if i < 0 || tag != atom.Table && lastIndex(p.open, atom.Table) > i {
 		return // a cell never ends what stands around its table
 	}
@@ -156,6 +163,9 @@ func (p *page) close() {
 	last := len(p.open) - 1
 	p.out.WriteString("</" + p.open[last].String() + ">")
 	p.open = p.open[:last]
+	for n := len(p.skipped); n > 0 && p.skipped[n-1].depth > last; n-- {
+		p.skipped = p.skipped[:n-1]
+	}
 }
 
 // endImplied ends what the beginning of tag ends although nothing says so, such as the row before

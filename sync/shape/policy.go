@@ -68,7 +68,8 @@ var styles = []string{
 }
 
 var (
-	plainValue = regexp.MustCompile(`^[\p{L}\p{N} .,%#"'()_+-]+$`)
+	plainValue = regexp.MustCompile(`^[\p{L}\p{N} .,%#"'_+-]+$`)
+	styleValue = regexp.MustCompile(`^([\p{L}\p{N} .,%#"'_+-]|\b(rgb|hsl)a?\([0-9., %]+\))+$`)
 	hiddenBox  = regexp.MustCompile(`^(none|block|inline|inline-block|table|table-row|table-cell)$`)
 )
 
@@ -95,7 +96,7 @@ var policy = sync.OnceValue(func() *bluemonday.Policy {
 	p.AllowURLSchemes("http", "https", "mailto")
 	p.RequireNoFollowOnLinks(false)
 	p.RequireNoReferrerOnLinks(true)
-	p.AllowStyles(styles...).Matching(plainValue).Globally()
+	p.AllowStyles(styles...).Matching(styleValue).Globally()
 	p.AllowStyles("display").Matching(hiddenBox).Globally()
 	return p
 })
