@@ -79,36 +79,52 @@ func (r *reader) matching(ctx context.Context, req PageRequest) (imap.UIDSet, er
 	if r.ses.gmail {
 		return r.gmail(ctx, req, below)
 	}
-	has := func(field string) imap.SearchCriteria {
-		return imap.SearchCriteria{Header: []imap.SearchCriteriaHeaderField{{Key: field, Value: req.Search}}}
-	}
-	either := func(a, b imap.SearchCriteria) imap.SearchCriteria {
-		return imap.SearchCriteria{Or: [][2]imap.SearchCriteria{{a, b}}}
-	}
-	search := func(criteria imap.SearchCriteria, below []imap.UIDSet) (imap.UIDSet, error) {
-		criteria.UID = below
-		return r.ses.trySearch(ctx, &criteria)
-	}
-	anywhere := imap.SearchCriteria{Text: []string{req.Search}}
 	switch req.In {
 	case InFrom:
-		return search(has("From"), below)
+		return r.having(ctx, req.Search, below, "FROM")
 	case InSubject:
-		return search(has("Subject"), below)
+		return r.having(ctx, req.Search, below, "SUBJECT")
 	case InText:
-		return search(anywhere, below)
+		return r.having(ctx, req.Search, below, "TEXT")
 	}
-	heads := either(has("From"), either(has("To"), has("Subject")))
-	found, err := search(heads, below)
+	found, err := r.having(ctx, req.Search, below, "FROM", "TO", "SUBJECT")
 	if err != nil || len(found) > 0 {
 		return found, err
 	}
 	if below != nil { // the last page has been seen, or the first one was of those who have it anywhere
-		if newer, err := search(heads, nil); err != nil || len(newer) > 0 {
+		if newer, err := r.having(ctx, req.Search, nil, "FROM", "TO", "SUBJECT"); err != nil || len(newer) > 0 {
 			return nil, err
 		}
 	}
-	return search(anywhere, below)
+	return r.having(ctx, req.Search, below, "TEXT")
+}
+
+// having returns the mails that have a text in one of fields (search keys).
+func (r *reader) having(ctx context.Context, text string, below []imap.UIDSet, fields ...string) (imap.UIDSet, error) {
+	if !isASCII(text) {
+		// The library loses the connection when the server refuses the text before it has it.
+		cmd := &command{}
+		for i, field := range fields {
+			if i < len(fields)-1 {
+				field = "OR " + field
+			}
+			cmd.text(field + " ").value(text).text(" ")
+		}
+		return r.byKeys(ctx, cmd, below, true)
+	}
+	var criteria imap.SearchCriteria
+	for i, field := range slices.Backward(fields) {
+		one := imap.SearchCriteria{Header: []imap.SearchCriteriaHeaderField{{Key: field, Value: text}}}
+		if field == "TEXT" {
+			one = imap.SearchCriteria{Text: []string{text}}
+		}
+		if i < len(fields)-1 {
+			one = imap.SearchCriteria{Or: [][2]imap.SearchCriteria{{one, criteria}}}
+		}
+		criteria = one
+	}
+	criteria.UID = below
+	return r.ses.trySearch(ctx, &criteria)
 }
 
 // gmail searches the way Gmail's own search field does (X-GM-RAW), which knows words rather than
@@ -122,15 +138,26 @@ func (r *reader) gmail(ctx context.Context, req PageRequest, below []imap.UIDSet
 }
 
 func (r *reader) gmailRaw(ctx context.Context, query string, below []imap.UIDSet) (imap.UIDSet, error) {
-	cmd := (&command{}).text("UID SEARCH ")
-	if !isASCII(query) {
-		cmd.text("CHARSET UTF-8 ")
+	return r.byKeys(ctx, (&command{}).text("X-GM-RAW ").value(query), below, !isASCII(query))
+}
+
+// byKeys searches by keys that the library does not know or cannot send.
+func (r *reader) byKeys(ctx context.Context, keys *command, below []imap.UIDSet, utf8 bool) (imap.UIDSet, error) {
+	before := "UID SEARCH "
+	if utf8 {
+		before += "CHARSET UTF-8 "
 	}
 	for _, set := range below {
-		cmd.text("UID " + set.String() + " ")
+		before += "UID " + set.String() + " "
+	}
+	keys.pieces[0] = before + keys.pieces[0]
+	if n := len(keys.pieces) - 1; n%2 == 0 { // text, no literal
+		keys.pieces[n] = strings.TrimRight(keys.pieces[n], " ")
 	}
 	var found imap.UIDSet
-	err := r.ses.exchange(ctx, "search mails", cmd.text("X-GM-RAW ").value(query), func(line string) {
+	cut := false
+	err := r.ses.exchange(ctx, "search mails", keys, func(line string) {
+		cut = cut || len(line) >= maxOwn
 		words := strings.Fields(line)
 		if len(words) < 2 || !strings.EqualFold(words[1], "SEARCH") {
 			return
@@ -141,6 +168,9 @@ func (r *reader) gmailRaw(ctx context.Context, query string, below []imap.UIDSet
 			}
 		}
 	})
+	if err == nil && cut {
+		err = &imap.Error{Type: imap.StatusResponseTypeNo, Text: "too many mails"}
+	}
 	return found, err
 }
 

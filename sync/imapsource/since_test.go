@@ -11,25 +11,32 @@ import (
 	"hawser/sync/sourcetest/dovecottest"
 )
 
+// dates fills INBOX with 18 mails around a time, in three time zones, and returns those that came at
+// that time or later.
+func dates(t testing.TB, d *dovecot) (since time.Time, want []int) {
+	since = time.Date(2026, 3, 10, 1, 30, 0, 0, time.UTC)
+	n := 0
+	for _, zone := range []int{-12, 0, 14} {
+		for _, off := range []time.Duration{-72 * time.Hour, -20 * time.Hour, -time.Second, 0, time.Second, 30 * time.Hour} {
+			n++
+			at := since.Add(off).In(time.FixedZone("", zone*3600))
+			d.s.AppendAt(t, d.user, "INBOX", at, mail(n))
+			if off >= 0 {
+				want = append(want, n)
+			}
+		}
+	}
+	return since, want
+}
+
 // TestSinceIsExact: SEARCH SINCE knows days of the server's time zone; what comes out is exact to
 // the second, in whatever zone a mail's date was stored.
 func TestSinceIsExact(t *testing.T) {
 	t.Parallel()
 	s := dovecottest.Start(t, dovecottest.Config{})
 	d := newDovecotUser(t, s)
-	since := time.Date(2026, 3, 10, 1, 30, 0, 0, time.UTC)
-	var want []int
-	n := 0
-	for _, zone := range []int{-12, 0, 14} {
-		for _, off := range []time.Duration{-72 * time.Hour, -20 * time.Hour, -time.Second, 0, time.Second, 30 * time.Hour} {
-			n++
-			at := since.Add(off).In(time.FixedZone("", zone*3600))
-			s.AppendAt(t, d.user, "INBOX", at, mail(n))
-			if off >= 0 {
-				want = append(want, n)
-			}
-		}
-	}
+	since, want := dates(t, d)
+	n := 18
 	src := open(t, d.config())
 	for _, headersFirst := range []bool{false, true} {
 		req := imapsource.ScanRequest{

@@ -33,7 +33,7 @@ func (m Mask) refusal(command string) string {
 			return "BAD unknown: " + capability
 		}
 	}
-	if m.ASCII && strings.Contains(command, "SEARCH CHARSET") {
+	if m.ASCII && strings.Contains(command, " CHARSET ") {
 		return "NO [BADCHARSET (US-ASCII)] The specified charset is not supported."
 	}
 	return ""
