@@ -64,6 +64,12 @@ const (
 	Hold   Verdict = "held"
 )
 
+// The ledger's names of where a mail stands that may be thought of again.
+const (
+	filtered = "filtered"
+	held     = "held"
+)
+
 // NewMail is a mail on its way into the ledger.
 type NewMail struct {
 	Key         capture.Key
@@ -96,7 +102,8 @@ type Known struct {
 	// Why is what a filtered or held mail waits or was left out for: NewMail.Rule or NewMail.Why, or
 	// what replaced it since, such as rules.SkippedByHand. "" where the ledger does not say: then a
 	// filtered or held mail stays as it is.
-	Why string
+	Why  string
+	Mark capture.Mark // of the mail that the ledger has
 }
 
 // Ledger is the durable memory of the capture.

@@ -25,9 +25,20 @@ type Config struct {
 	Changed    func(Event) // called from the engine's goroutines; must not block
 	Log        *slog.Logger
 
-	// Rules returns what is chosen at this moment; it is asked again for each batch, so an edit acts
-	// at the next mail. nil: nothing is captured but what is marked.
+	// Rules returns what is chosen at this moment. It is asked again for each batch, so an edit acts
+	// at the next mail; call CheckNow after one. nil: nothing is captured but what is marked.
 	Rules func() *rules.Set
+	// ReadBody returns what rules need of a mail; it reads r, of about size bytes, to its end or not.
+	// Needed with Rules.
+	ReadBody func(r io.Reader, size int64) (rules.Body, error)
+	// People returns the types of the records that carry one of at most a hundred addresses, by
+	// address; absent ones have none. An error postpones automatic capture. nil: nobody has a record.
+	People func(ctx context.Context, addresses []string) (map[string][]string, error)
+	// Following returns the followed conversations, each with the time from which its mails are
+	// captured. Followed tells of mails, each given by what it answers and refers to (normalised
+	// Message-IDs), which of them they belong to; 0 for none. nil, both: none is followed.
+	Following func(ctx context.Context) (map[int64]time.Time, error)
+	Followed  func(ctx context.Context, mails [][]string) ([]int64, error)
 
 	Folder  string // the capture folder, such as "Salesforce"
 	Keyword string // the capture keyword, such as "$Salesforce"
@@ -46,6 +57,9 @@ type Event struct {
 	Success  time.Time  // when the mailbox was last read through; zero when it was not
 	// NoFolder says, beside Success, that the capture folder does not exist: other marks count.
 	NoFolder bool
+	// History counts, beside Scanning, the mails from before automatic capture was turned on that were
+	// looked at since the run began; zero while none are.
+	History int
 }
 
 // Engine captures what is marked in one mailbox.
@@ -53,14 +67,22 @@ type Engine struct {
 	cfg  Config
 	wake chan struct{} // one-slot: something to do
 	todo *todo
+	ear  ear
 
-	noFolder bool // of the loop alone
+	// Of the loop alone.
+	noFolder bool
+	folders  []capture.Folder // as the server listed them last
+	done     map[string]bool  // cursors of history that was read to its end
+	looked   int              // mails of history
 }
 
 // New checks cfg and returns an Engine that is not running yet.
 func New(cfg Config) (*Engine, error) {
 	if cfg.Source == nil || cfg.Ledger == nil || cfg.ReadHeader == nil || cfg.Wake == nil || cfg.Changed == nil || cfg.Log == nil {
 		return nil, errors.New("engine: Source, Ledger, ReadHeader, Wake, Changed and Log are required")
+	}
+	if cfg.Rules != nil && cfg.ReadBody == nil || cfg.Following != nil && cfg.Followed == nil {
+		return nil, errors.New("engine: Rules need ReadBody, and Following needs Followed")
 	}
 	if cfg.Rules == nil {
 		none := rules.Compile(capture.Choices{}, capture.Company{}, nil)
@@ -75,7 +97,9 @@ func New(cfg Config) (*Engine, error) {
 	if cfg.Jitter == nil {
 		cfg.Jitter = rand.Float64
 	}
-	return &Engine{cfg: cfg, wake: make(chan struct{}, 1), todo: newTodo()}, nil
+	return &Engine{
+		cfg: cfg, wake: make(chan struct{}, 1), todo: newTodo(), done: map[string]bool{}, ear: ear{names: []string{cfg.Folder, inbox}},
+	}, nil
 }
 
 // CheckNow makes the engine look through every folder soon.
@@ -101,14 +125,6 @@ func (e *Engine) Run(ctx context.Context) error {
 		return nil
 	}
 	return err
-}
-
-// watch keeps an ear on the two folders in which marks are expected at once.
-func (e *Engine) watch(ctx context.Context) error {
-	return e.cfg.Source.Watch(ctx, []string{e.cfg.Folder, inbox}, func(folder string) {
-		e.todo.add(folder)
-		e.poke()
-	})
 }
 
 // loop works off what is to do, and everything once in a while.

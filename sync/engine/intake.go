@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"time"
 
 	"hawser/sync/capture"
@@ -15,28 +16,33 @@ import (
 	"hawser/sync/rules"
 )
 
-const (
-	// headLimit is how much of a mail is looked at for its header.
-	headLimit = 256 << 10
-	// liveAge is how young a mail must be to go before the backlog.
-	liveAge = 10 * time.Minute
-)
+// liveAge is how young a mail must be to go before the backlog.
+const liveAge = 10 * time.Minute
 
 // Report counts what an intake did.
 type Report struct {
 	Queued  int // new in the ledger, whatever the rules said
 	Already int // in the ledger before
 	Gone    int // no longer in the mailbox
+	Denied  int // of Queued and Already: left out by the company's rules
 }
 
 // intake is the [Sink] of one scan: it turns items into ledger rows and commits them with the
-// cursor that passed them.
+// cursor that passed them. One goroutine uses it at a time.
 type intake struct {
 	cfg    *Config
-	mark   capture.Mark
-	cursor string // the name cursors are stored under; "" stores none
+	mark   capture.Mark // "" where nobody marked the mails
+	role   string       // of the folder
+	cursor string       // the name cursors are stored under; "" stores none
 	live   bool
 
+	automatic   bool                // the mails are those of a folder that is looked into
+	threadsOnly bool                // and only those of followed conversations count
+	following   map[int64]time.Time // the followed conversations, and since when
+	urgent      func() bool         // whether something else comes first; nil: never
+	looked      func(n int)         // told how many mails were looked at; nil: nobody
+
+	judged  map[capture.Ref]*judged // wanted, and not here yet
 	pending []pending
 	report  Report
 }
@@ -44,58 +50,27 @@ type intake struct {
 // pending is a mail that was read since the last commit.
 type pending struct {
 	item    capture.Item
-	head    capture.Header
+	self    self
+	mail    *judged
 	content Staged
 	problem fault.Code
 	blank   bool // not even a header block came
 }
 
-// Wanted asks the ledger which of the heads it has seen. A mail without a Message-ID has to be
-// read before anybody can tell.
-func (in *intake) Wanted(ctx context.Context, heads []capture.Item) ([]bool, error) {
-	wanted := make([]bool, len(heads))
-	prints := make(map[capture.Key][32]byte, len(heads))
-	keys := make([]capture.Key, len(heads))
-	for i, item := range heads {
-		h, err := in.cfg.ReadHeader(io.LimitReader(item.Raw, headLimit))
-		if err != nil {
-			return nil, fmt.Errorf("read header: %w", err)
-		}
-		if h.MessageID == "" || h.Ambiguous {
-			wanted[i] = true
-			continue
-		}
-		keys[i] = capture.MailKey(in.cfg.Account, h.MessageID)
-		prints[keys[i]] = capture.Fingerprint(h)
-	}
-	known, err := in.cfg.Ledger.Known(ctx, prints)
-	if err != nil {
-		return nil, fmt.Errorf("ask ledger: %w", err)
-	}
-	for i, key := range keys {
-		if key == "" {
-			continue
-		}
-		k, seen := known[key]
-		wanted[i] = !seen || !k.Same
-		if !wanted[i] {
-			in.report.Already++
-		}
-	}
-	return wanted, nil
-}
-
-// Mail stages the raw mail and remembers it until the next commit.
+// Mail stages the raw mail, decides about it with all that is known now, and remembers it until the
+// next commit.
 func (in *intake) Mail(ctx context.Context, item capture.Item, problem error) error {
-	p := pending{item: item, blank: item.Raw == nil}
+	p := pending{item: bare(item), blank: item.Raw == nil}
 	if problem != nil {
 		p.problem = fault.Of(problem).Code
 		if p.problem == fault.MailGone {
 			in.report.Gone++
+			delete(in.judged, item.Ref)
 			return nil
 		}
 	}
 	var head bytes.Buffer
+	var body *rules.Body // nil where nobody asked for it
 	if item.Raw != nil {
 		tee := io.TeeReader(item.Raw, &capped{buf: &head, left: headLimit})
 		if p.problem != "" { // only the header block came
@@ -103,21 +78,85 @@ func (in *intake) Mail(ctx context.Context, item capture.Item, problem error) er
 				return fmt.Errorf("read header block: %w", err)
 			}
 		} else {
-			staged, err := in.cfg.Ledger.Stage(ctx, tee)
-			if err != nil {
-				return fmt.Errorf("stage mail: %w", err)
+			var err error
+			if p.content, body, err = in.stage(ctx, tee, item.Size); err != nil {
+				return err
 			}
-			p.content = staged
+			if in.automatic && body == nil {
+				p.problem = fault.MailUnreadable
+			}
 		}
 	}
+	block := head.Bytes()
 	h, err := in.cfg.ReadHeader(&head)
 	if err != nil {
-		return fmt.Errorf("read header: %w", err)
+		return errors.Join(fmt.Errorf("read header: %w", err), in.drop(ctx, p))
 	}
-	p.head = h
-	p.item.Raw = nil
+	p.self = self{head: h, print: capture.Fingerprint(h), digest: sha256.Sum256(block)}
+	if p.content != nil {
+		p.self.digest = p.content.SHA256()
+	}
+	if err := in.weigh(ctx, &p, body); err != nil {
+		return errors.Join(err, in.drop(ctx, p))
+	}
 	in.pending = append(in.pending, p)
 	return nil
+}
+
+// stage seals a raw mail and, of one that nobody marked, reads the text on its way: nil when it
+// cannot be read.
+func (in *intake) stage(ctx context.Context, raw io.Reader, size int64) (Staged, *rules.Body, error) {
+	if !in.automatic {
+		staged, err := in.cfg.Ledger.Stage(ctx, raw)
+		if err != nil {
+			return nil, nil, fmt.Errorf("stage mail: %w", err)
+		}
+		return staged, nil, nil
+	}
+	r, w := io.Pipe()
+	text := make(chan *rules.Body, 1)
+	go func() {
+		body, err := in.cfg.ReadBody(r, size)
+		_, _ = io.Copy(io.Discard, r) // the writer waits for a reader; its own errors are the stage's
+		if err != nil {
+			text <- nil
+			return
+		}
+		text <- &body
+	}()
+	staged, err := in.cfg.Ledger.Stage(ctx, io.TeeReader(raw, w))
+	_ = w.CloseWithError(err) // always nil
+	body := <-text
+	if err != nil {
+		return nil, nil, fmt.Errorf("stage mail: %w", err)
+	}
+	return staged, body, nil
+}
+
+// weigh decides about one mail that came. What was found out from its header block is used again,
+// unless another mail came than the one that was asked for.
+func (in *intake) weigh(ctx context.Context, p *pending, body *rules.Body) error {
+	m := &judged{Message: in.message(p.item, p.self.head), print: p.self.print}
+	if before := in.judged[p.item.Ref]; before != nil {
+		delete(in.judged, p.item.Ref)
+		if p.blank {
+			p.self.head, p.self.print, p.blank = before.Header, before.print, false
+		}
+		if before.print == p.self.print {
+			m = before
+		}
+	}
+	p.mail = m
+	if p.blank && in.automatic {
+		m.decision = rules.Decision{Verdict: rules.Hold} // nobody can tell; the problem says why
+		return nil
+	}
+	if m.Body = body; body == nil {
+		m.Body = &rules.Body{} // whoever marked it, or the problem, makes up for it
+	}
+	err := in.decide(ctx, []*judged{m})
+	m.Body = nil // the text is not kept
+	return err
 }
 
 // Reached commits everything handed over so far, and the cursor that passed it.
@@ -140,9 +179,14 @@ func (in *intake) Reached(ctx context.Context, cur capture.Cursor) error {
 	}
 	in.report.Queued += added
 	in.report.Already += len(mails) - added
-	if added > 0 {
+	if len(mails) > 0 {
 		in.cfg.Log.LogAttrs(ctx, slog.LevelInfo, "mails admitted", slog.Int("new", added), slog.Int("known", len(mails)-added))
+	}
+	if slices.ContainsFunc(mails, func(m NewMail) bool { return m.Verdict == Queue }) {
 		in.cfg.Wake()
+	}
+	if in.urgent != nil && in.urgent() {
+		return errAside // the cursor says where to go on
 	}
 	return nil
 }
@@ -151,87 +195,76 @@ func (in *intake) Reached(ctx context.Context, cur capture.Cursor) error {
 func (in *intake) settle(ctx context.Context) ([]NewMail, error) {
 	batch := in.pending
 	in.pending = nil
-	prints := make(map[capture.Key][32]byte, len(batch))
-	for _, p := range batch {
-		if p.head.MessageID != "" && !p.head.Ambiguous {
-			prints[capture.MailKey(in.cfg.Account, p.head.MessageID)] = capture.Fingerprint(p.head)
+	selves := make([]self, len(batch))
+	for i, p := range batch {
+		selves[i] = p.self
+		if p.blank && p.self.head.MessageID == "" { // nothing but its place tells it from the next one
+			at := fmt.Appendf(nil, "%d %d %d %s", p.item.Ref.Validity, p.item.Ref.UID, p.item.Size, p.item.Ref.Folder)
+			selves[i].digest = sha256.Sum256(at)
 		}
 	}
-	known, err := in.cfg.Ledger.Known(ctx, prints)
+	ids, err := identify(ctx, in.cfg, selves)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("ask ledger: %w", err), in.drop(ctx, batch))
+		return nil, errors.Join(err, in.drop(ctx, batch...))
 	}
 	mails := make([]NewMail, 0, len(batch))
-	taken := make(map[capture.Key][32]byte, len(batch))
-	for _, p := range batch {
-		m := in.newMail(p)
-		if m.Key == "" {
-			m.Key = in.identify(p, known, taken)
-		}
-		if _, twice := taken[m.Key]; twice { // the same mail twice in one batch
+	taken := make(map[capture.Key]bool, len(batch))
+	for i, p := range batch {
+		if taken[ids[i].key] { // the same mail twice in one batch
 			in.report.Already++
-			if err := in.drop(ctx, []pending{p}); err != nil {
+			if err := in.drop(ctx, p); err != nil {
 				return nil, err
 			}
 			continue
 		}
-		taken[m.Key] = m.Fingerprint
-		mails = append(mails, m)
+		m, wanted := in.newMail(p, ids[i])
+		if !wanted || m.Verdict == Filter {
+			m.Content = nil
+			if err := in.drop(ctx, p); err != nil {
+				return nil, err
+			}
+		}
+		if wanted {
+			taken[m.Key] = true
+			mails = append(mails, m)
+		}
 	}
 	return mails, nil
 }
 
-// identify returns the mail's key. Its Message-ID is enough unless another mail holds it.
-func (in *intake) identify(p pending, known map[capture.Key]Known, taken map[capture.Key][32]byte) capture.Key {
-	print := capture.Fingerprint(p.head)
-	if p.head.Ambiguous {
-		return capture.DigestKey(in.cfg.Account, p.head.MessageID, print)
-	}
-	key := capture.MailKey(in.cfg.Account, p.head.MessageID)
-	if k, seen := known[key]; seen && !k.Same {
-		return capture.DigestKey(in.cfg.Account, p.head.MessageID, print)
-	}
-	if other, here := taken[key]; here && other != print {
-		return capture.DigestKey(in.cfg.Account, p.head.MessageID, print)
-	}
-	return key
-}
-
-func (in *intake) newMail(p pending) NewMail {
+// newMail makes a row of the ledger; false for a mail that the ledger need not hear of.
+func (in *intake) newMail(p pending, id known) (NewMail, bool) {
 	m := NewMail{
-		Fingerprint: capture.Fingerprint(p.head), Mark: in.mark, Ref: p.item.Ref, Size: p.item.Size,
-		Received: p.item.Received, Head: p.head, Content: p.content, Verdict: Queue,
-		Live: in.live && in.cfg.Now().Sub(p.item.Received) < liveAge,
+		Key: id.key, Fingerprint: p.self.print, Mark: in.mark, Ref: p.item.Ref, Size: p.item.Size,
+		Received: p.item.Received, Head: p.self.head, Content: p.content, Verdict: Queue, By: p.mail.decision.Rule,
+		Again: id.seen && rethinks(id.row, in.mark),
+		Live:  in.live && in.cfg.Now().Sub(p.item.Received) < liveAge,
 	}
-	if p.head.MessageID == "" {
-		digest := m.Fingerprint
-		switch {
-		case p.content != nil:
-			digest = p.content.SHA256()
-		case p.blank: // nothing but its place tells it from the next one
-			digest = sha256.Sum256(fmt.Appendf(nil, "%d %d %d %s", m.Ref.Validity, m.Ref.UID, m.Size, m.Ref.Folder))
+	if in.automatic {
+		if m.Mark = capture.MarkRule; p.mail.followed {
+			m.Mark = capture.MarkThread
 		}
-		m.Key = capture.DigestKey(in.cfg.Account, "", digest)
 	}
-	if p.problem != "" {
+	switch d := p.mail.decision; {
+	case d.Verdict == rules.Filter:
+		m.Verdict, m.Rule, m.Head = Filter, d.Why, capture.Header{}
+		if !in.automatic {
+			in.report.Denied++
+		}
+		return m, in.records(p.mail) && !(m.Again && in.automatic)
+	case p.problem != "":
 		m.Verdict, m.Why = Hold, p.problem
-		return m
-	}
-	seen := rules.Message{Header: p.head, Folder: p.item.Ref.Folder, Size: p.item.Size, Files: p.item.Files, Received: p.item.Received}
-	switch d := in.cfg.Rules().Decide(seen, in.mark, false); d.Verdict {
-	case rules.Hold:
+	case d.Verdict == rules.Hold:
 		m.Verdict, m.Why = Hold, fault.Code(d.Why)
-	case rules.Filter:
-		m.Verdict, m.Rule = Filter, d.Why
 	}
-	return m
+	return m, !in.threadsOnly || p.mail.followed
 }
 
-func (in *intake) drop(ctx context.Context, batch []pending) error {
+func (in *intake) drop(ctx context.Context, batch ...pending) error {
 	var errs []error
 	for _, p := range batch {
 		if p.content != nil {
-			errs = append(errs, p.content.Discard(ctx))
+			errs = append(errs, p.content.Discard(context.WithoutCancel(ctx)))
 		}
 	}
 	return errors.Join(errs...)
@@ -241,19 +274,6 @@ func (in *intake) drop(ctx context.Context, batch []pending) error {
 func (in *intake) abandon(ctx context.Context) error {
 	batch := in.pending
 	in.pending = nil
-	return in.drop(ctx, batch)
-}
-
-// capped is a writer that keeps the first bytes and swallows the rest.
-type capped struct {
-	buf  *bytes.Buffer
-	left int
-}
-
-func (c *capped) Write(p []byte) (int, error) {
-	if n := min(len(p), c.left); n > 0 {
-		c.buf.Write(p[:n])
-		c.left -= n
-	}
-	return len(p), nil
+	clear(in.judged)
+	return in.drop(ctx, batch...)
 }

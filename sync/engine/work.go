@@ -4,151 +4,203 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
-	"sync"
+	"time"
 
 	"hawser/sync/capture"
 	"hawser/sync/fault"
 )
 
-// inbox is the one folder name that IMAP defines (RFC 3501 section 5.1).
-const inbox = "INBOX"
-
-// todo is the list of folders to look at, filled by the watch and emptied by the loop.
-type todo struct {
-	mu      sync.Mutex
-	folders map[string]bool
-	every   bool
-}
-
-func newTodo() *todo { return &todo{folders: map[string]bool{}} }
-
-func (t *todo) add(folder string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.folders[folder] = true
-}
-
-func (t *todo) all() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.every = true
-}
-
-// take empties the list.
-func (t *todo) take() (folders []string, every bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for f := range t.folders {
-		folders = append(folders, f)
-	}
-	slices.Sort(folders)
-	every = t.every
-	t.folders, t.every = map[string]bool{}, false
-	return folders, every
-}
-
-// putBack restores what was not done.
-func (t *todo) putBack(folders []string, every bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for _, f := range folders {
-		t.folders[f] = true
-	}
-	t.every = t.every || every
-}
-
-// scan is one step of a plan.
-type scan struct {
-	folder  string
-	keyword bool // only what carries the capture keyword
-}
-
-// plan lists the scans for the folders to look at: the capture folder whole, the others by
-// keyword, and none where nobody marks mail.
-func plan(folders []capture.Folder, captureFolder string) []scan {
-	var scans []scan
-	for _, f := range folders {
-		switch {
-		case strings.EqualFold(f.Name, captureFolder):
-			scans = append([]scan{{folder: f.Name}}, scans...)
-		case f.Role == "trash" || f.Role == "junk" || f.Role == "drafts":
-		default:
-			scans = append(scans, scan{folder: f.Name, keyword: true})
-		}
-	}
-	return scans
-}
-
-// work does what is on the list. Folders that could not be done are put back.
+// work does what is on the list, then goes on with history. Folders that could not be done are put
+// back.
 func (e *Engine) work(ctx context.Context) error {
 	names, every := e.todo.take()
-	if len(names) == 0 && !every {
-		return nil
+	if len(names) > 0 || every {
+		if err := e.due(ctx, names, every); err != nil {
+			return err
+		}
 	}
-	folders, err := e.folders(ctx, names, every)
+	return e.past(ctx)
+}
+
+// due looks at the folders that are due.
+func (e *Engine) due(ctx context.Context, names []string, every bool) error {
+	w, err := e.wish(ctx)
+	if err == nil {
+		err = e.list(ctx, every)
+	}
 	if err != nil {
 		e.todo.putBack(names, every)
 		return err
 	}
-	scans := plan(folders, e.cfg.Folder)
 	if every {
 		e.noFolder = true
+		e.listen(watched(e.folders, e.cfg.Folder, w))
 	}
+	scans := plan(e.pick(names, every), e.cfg.Folder, w)
 	for i, s := range scans {
-		err := e.scan(ctx, s)
-		if strings.EqualFold(s.folder, e.cfg.Folder) {
+		err := e.scan(ctx, s, w)
+		if strings.EqualFold(s.folder.Name, e.cfg.Folder) {
 			e.noFolder = fault.Is(err, fault.FolderMissing)
 		}
 		if err != nil && !fault.Is(err, fault.FolderMissing) {
 			for _, rest := range scans[i:] {
-				e.todo.add(rest.folder)
+				e.todo.add(rest.folder.Name)
 			}
 			return err
 		}
 	}
-	return nil
+	if !every {
+		return nil
+	}
+	return e.reconcile(ctx, w)
 }
 
-// folders turns names into folders; the server is asked only when every folder is due.
-func (e *Engine) folders(ctx context.Context, names []string, every bool) ([]capture.Folder, error) {
+// wish asks what is wanted beside marked mails.
+func (e *Engine) wish(ctx context.Context) (wish, error) {
+	w := wish{set: e.cfg.Rules()}
+	if e.cfg.Following == nil {
+		return w, nil
+	}
+	var err error
+	if w.following, err = e.cfg.Following(ctx); err != nil {
+		return w, fmt.Errorf("ask for threads: %w", err)
+	}
+	return w, nil
+}
+
+// list asks the server for its folders when every one is due.
+func (e *Engine) list(ctx context.Context, every bool) error {
+	if !every {
+		return nil
+	}
+	folders, err := e.cfg.Source.Folders(ctx)
+	if err == nil {
+		e.folders = folders
+	}
+	return err
+}
+
+// pick turns names into folders, with the roles that the server told.
+func (e *Engine) pick(names []string, every bool) []capture.Folder {
 	if every {
-		return e.cfg.Source.Folders(ctx)
+		return e.folders
 	}
-	folders := make([]capture.Folder, len(names))
+	picked := make([]capture.Folder, len(names))
 	for i, n := range names {
-		folders[i] = capture.Folder{Name: n}
+		picked[i] = capture.Folder{Name: n}
+		for _, f := range e.folders {
+			if strings.EqualFold(f.Name, n) && (f.Name == n || f.Role == "inbox") {
+				picked[i].Role = f.Role
+			}
+		}
 	}
-	return folders, nil
+	return picked
 }
 
 // scan brings in what one folder has to offer.
-func (e *Engine) scan(ctx context.Context, s scan) error {
-	name := "folder:" + s.folder
-	in := &intake{cfg: &e.cfg, mark: capture.MarkFolder, cursor: name}
-	req := ScanRequest{MaxSize: e.cfg.MaxSize}
-	if s.keyword {
-		in.cursor, in.mark = "keyword:"+s.folder, capture.MarkKeyword
-		req.Keyword, req.HeadersFirst = e.cfg.Keyword, true
+func (e *Engine) scan(ctx context.Context, s scan, w wish) error {
+	in := &intake{
+		cfg: &e.cfg, mark: s.mark, role: s.folder.Role, cursor: s.cursor, automatic: s.mark == "",
+		threadsOnly: s.threads, following: w.following, judged: map[capture.Ref]*judged{},
 	}
-	cur, known, err := e.cfg.Ledger.Cursor(ctx, in.cursor)
+	req := ScanRequest{
+		Cursor: capture.Cursor{Folder: s.folder.Name}, MaxSize: e.cfg.MaxSize, Since: s.since,
+		HeadersFirst: s.mark != capture.MarkFolder || s.reconcile || w.set.Strict(),
+		Structure:    w.set.CountsFiles(),
+	}
+	if s.mark == capture.MarkKeyword {
+		req.Keyword = e.cfg.Keyword
+	}
+	if s.past {
+		in.urgent, in.looked = e.todo.due, e.progress
+	}
+	if s.cursor != "" {
+		cur, known, err := e.cfg.Ledger.Cursor(ctx, s.cursor)
+		if err != nil {
+			return fmt.Errorf("read cursor: %w", err)
+		}
+		if known {
+			req.Cursor = cur
+			req.Cursor.Folder = s.folder.Name
+		}
+		in.live = known && !s.past
+	}
+	err := e.cfg.Source.Scan(ctx, req, in)
+	if errors.Is(err, errOff) {
+		err = nil
+	}
+	return errors.Join(err, in.abandon(ctx))
+}
+
+// past goes on with history until it is read or something else is due.
+func (e *Engine) past(ctx context.Context) error {
+	w := wish{set: e.cfg.Rules()}
+	for _, s := range history(e.folders, e.cfg.Folder, w) {
+		if e.done[s.cursor] {
+			continue
+		}
+		cur, known, err := e.cfg.Ledger.Cursor(ctx, s.cursor)
+		if err != nil {
+			return fmt.Errorf("read cursor: %w", err)
+		}
+		if !known || cur.Next != read {
+			err := e.scan(ctx, s, w)
+			if errors.Is(err, errAside) {
+				return nil
+			}
+			if err != nil && !fault.Is(err, fault.FolderMissing) {
+				return err
+			}
+			if !e.cfg.Rules().Automatic() {
+				return nil
+			}
+			if err := e.finish(ctx, s.cursor); err != nil {
+				return err
+			}
+		}
+		e.done[s.cursor] = true
+	}
+	e.looked = 0
+	return nil
+}
+
+// finish notes that a folder's history is read.
+func (e *Engine) finish(ctx context.Context, cursor string) error {
+	end := capture.Cursor{Folder: cursor, Validity: 1, Next: read}
+	if _, err := e.cfg.Ledger.Admit(ctx, nil, []capture.Cursor{end}); err != nil {
+		return fmt.Errorf("finish history: %w", err)
+	}
+	return nil
+}
+
+// progress tells how much of the history was looked at.
+func (e *Engine) progress(n int) {
+	e.looked += n
+	e.cfg.Changed(Event{Scanning: true, History: e.looked})
+}
+
+// reconcile once a day compares marks and rules of the last days with the ledger, and brings in
+// what is missing there: whatever a cursor said, a server forgot, or a folder went through.
+func (e *Engine) reconcile(ctx context.Context, w wish) error {
+	now := e.cfg.Now()
+	last, known, err := e.cfg.Ledger.Cursor(ctx, checked)
 	if err != nil {
 		return fmt.Errorf("read cursor: %w", err)
 	}
-	cur.Folder = s.folder
-	req.Cursor, in.live = cur, known
-	err = e.cfg.Source.Scan(ctx, req, in)
-	return errors.Join(err, in.abandon(context.WithoutCancel(ctx)))
-}
-
-// Fetch brings in the named mails at once, as marked by hand.
-func (e *Engine) Fetch(ctx context.Context, refs []capture.Ref) (Report, error) {
-	in := &intake{cfg: &e.cfg, mark: capture.MarkHand, live: true}
-	if err := e.cfg.Source.Fetch(ctx, refs, in); err != nil {
-		return in.report, errors.Join(fmt.Errorf("fetch by hand: %w", err), in.abandon(context.WithoutCancel(ctx)))
+	if known && now.Sub(time.Unix(int64(last.ModSeq), 0)) < checkEvery {
+		return nil
 	}
-	err := in.Reached(ctx, capture.Cursor{})
-	e.cfg.Wake() // a mail that was held or left out is known, and yet queued now
-	return in.report, err
+	if known { // before that, the first look at each folder is enough
+		for _, s := range comparison(plan(e.folders, e.cfg.Folder, w), now) {
+			if err := e.scan(ctx, s, w); err != nil && !fault.Is(err, fault.FolderMissing) {
+				return err
+			}
+		}
+	}
+	at := capture.Cursor{Folder: checked, Validity: 1, ModSeq: uint64(now.Unix())}
+	if _, err := e.cfg.Ledger.Admit(ctx, nil, []capture.Cursor{at}); err != nil {
+		return fmt.Errorf("note reconcile: %w", err)
+	}
+	return nil
 }
