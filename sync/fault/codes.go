@@ -98,6 +98,7 @@ const (
 	KeyStoreMissing Code = "key-store-missing"
 	KeyLost         Code = "key-lost"
 	ConfigInvalid   Code = "config-invalid"
+	NoTray          Code = "no-tray" // the desktop has no place for an icon
 	AlreadyRunning  Code = "already-running"
 	NotRunning      Code = "not-running"
 	Paused          Code = "paused"    // what was asked for is not done while the user has paused Hawser
@@ -132,7 +133,7 @@ var classes = map[Code]Class{
 	PolicyRefused: Admin, PolicyExpired: Admin, PolicyIgnored: Admin,
 
 	DiskFull: User, QueueLocked: Retry, QueueDamaged: User, QueueNewer: User, KeyStoreLocked: User,
-	KeyStoreMissing: User, KeyLost: User, ConfigInvalid: User, AlreadyRunning: User, NotRunning: User,
+	KeyStoreMissing: User, KeyLost: User, NoTray: User, ConfigInvalid: User, AlreadyRunning: User, NotRunning: User,
 	Paused: User, NotFound: User, Usage: User, Locked: Admin, WindowMissing: User, Internal: Bug,
 }
 
