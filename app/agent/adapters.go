@@ -9,6 +9,7 @@ import (
 	"hawser/sync/capture"
 	"hawser/sync/engine"
 	"hawser/sync/imapsource"
+	"hawser/sync/rules"
 )
 
 // ledger lets the engine see the store as its [engine.Ledger].
@@ -33,7 +34,7 @@ func (l ledger) Known(ctx context.Context, prints map[capture.Key][32]byte) (map
 	}
 	known := make(map[capture.Key]engine.Known, len(rows))
 	for k, row := range rows {
-		known[k] = engine.Known{ID: row.ID, State: row.State.String(), Same: row.Matches(prints[k])}
+		known[k] = engine.Known{ID: row.ID, State: row.State.String(), Same: row.Matches(prints[k]), Why: row.Why}
 	}
 	return known, nil
 }
@@ -46,11 +47,11 @@ func (l ledger) Admit(ctx context.Context, mails []engine.NewMail, cursors []cap
 	rows := make([]agentdb.NewMail, len(mails))
 	for i, m := range mails {
 		rows[i] = agentdb.NewMail{
-			Key: m.Key, Fingerprint: m.Fingerprint, State: verdicts[m.Verdict], Why: m.Why, Rule: m.Rule, Mark: m.Mark,
+			Key: m.Key, Fingerprint: m.Fingerprint, State: verdicts[m.Verdict], Why: m.Why, Rule: m.By, Mark: m.Mark, Again: m.Again,
 			Live: m.Live, Ref: m.Ref, Size: m.Size, Received: m.Received, Head: m.Head,
 		}
 		if m.Verdict == engine.Filter {
-			rows[i].Reason, rows[i].Rule = m.Rule, ""
+			rows[i].Reason = rules.Reason(m.Rule)
 		}
 		if s, ok := m.Content.(*staged); ok {
 			rows[i].Staged = &s.mail

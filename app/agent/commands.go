@@ -189,7 +189,7 @@ func (a *Agent) Queue(ctx context.Context, state string, limit int) ([]control.Q
 func queued(r agentdb.Item) control.QueueItem {
 	detail := r.Detail
 	if detail == "" {
-		detail = r.Reason
+		detail = string(r.Reason)
 	}
 	return control.QueueItem{
 		ID: r.ID, State: r.State, Date: r.Date, From: people(r.From), Subject: r.Subject, Size: r.Size,

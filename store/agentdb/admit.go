@@ -14,11 +14,11 @@ import (
 
 // Admit takes mails into the ledger and moves the cursors that passed them, all in one
 // transaction. Of a filtered mail it keeps keyed hashes, the reason and the time. A key that is
-// there already is not added again: its place is remembered, and a mail that was held or filtered
-// and is now wanted by its owner (State Waiting with content, picked by hand, or marked where it
-// was not before) is queued under a new id; so is one that could not be read in its place before.
-// On nil every Staged handed in is used up; on an error nothing changed, and they may be admitted
-// again or discarded.
+// there already is not added again; its place is remembered. With Again it takes the place of a
+// mail that rules left out; of one that is held, or that its owner took out in the program, only
+// when it was picked by hand or its owner marked it since in the mailbox. So does a mail picked by
+// hand that could not be read in its place before. On nil every Staged handed in is used up; on an
+// error nothing changed, and they may be admitted again or discarded.
 func (d *DB) Admit(ctx context.Context, mails []NewMail, cursors []capture.Cursor) (added int, err error) {
 	rows := make([]row, len(mails))
 	for i := range mails {
@@ -136,7 +136,7 @@ func newAdmission(ctx context.Context, tx *sql.Tx, d *DB) (*admission, error) {
 		{&a.mail, `INSERT INTO mail (id, key, fingerprint, state, mark, live, size, seen_at, moved_at, step, why, rule,
 			folder, validity, uid, head, people, answers, thread)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING`},
-		{&a.queued, "SELECT id FROM mail WHERE key = ?"},
+		{&a.queued, "SELECT id, state, mark, why FROM mail WHERE key = ?"},
 		{&a.filtered, "INSERT INTO filtered (id, hash, print, reason, at) VALUES (?, ?, ?, ?, ?) ON CONFLICT (hash) DO NOTHING"},
 		{&a.content, insertContent},
 		{&a.place, "INSERT INTO place (folder, validity, uid) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"},
@@ -256,7 +256,7 @@ func (a *admission) again(ctx context.Context, m *NewMail, r row, folder sql.Nul
 	var id int64
 	var state State
 	var w why
-	err := a.tx.QueryRowContext(ctx, "SELECT id, state, mark, why FROM mail WHERE key = ?", r.key).Scan(&id, &state, &w.Mark, &w.Reason)
+	err := a.queued.QueryRowContext(ctx, r.key).Scan(&id, &state, &w.Mark, &w.Reason)
 	if err != nil {
 		return false, err
 	}
@@ -266,14 +266,20 @@ func (a *admission) again(ctx context.Context, m *NewMail, r row, folder sql.Nul
 		}
 		return false, err
 	}
-	if err := dropContent(ctx, a.tx, id); err != nil {
-		return false, err
-	}
-	a.dropped = true
-	if _, err := a.tx.ExecContext(ctx, "DELETE FROM mail WHERE id = ?", id); err != nil {
+	if err := a.forget(ctx, id); err != nil {
 		return false, err
 	}
 	return a.insert(ctx, m, r, folder)
+}
+
+// forget removes a mail that another takes the place of.
+func (a *admission) forget(ctx context.Context, id int64) error {
+	if err := dropContent(ctx, a.tx, id); err != nil {
+		return err
+	}
+	a.dropped = true
+	_, err := a.tx.ExecContext(ctx, "DELETE FROM mail WHERE id = ?", id)
+	return err
 }
 
 // moveMail leaves alone what was filtered: nobody needs its place.

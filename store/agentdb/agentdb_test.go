@@ -20,6 +20,7 @@ import (
 	"hawser/sync/capture"
 	"hawser/sync/deliver"
 	"hawser/sync/fault"
+	"hawser/sync/rules"
 )
 
 var testKey = bytes.Repeat([]byte{7}, 32)
@@ -561,7 +562,7 @@ func TestPeopleDecide(t *testing.T) {
 	}
 	wantFault(t, d.Skip(t.Context(), items[1].ID), fault.NotFound)
 	skipped, err := d.Item(t.Context(), items[1].ID)
-	if err != nil || skipped.State != "filtered" || skipped.Reason != Skipped || skipped.Stored || skipped.Subject != "Subject 1" {
+	if err != nil || skipped.State != "filtered" || skipped.Reason != rules.SkippedByHand || skipped.Stored || skipped.Subject != "Subject 1" {
 		t.Errorf("skipped: %+v %v", skipped, err)
 	}
 	_, err = d.Item(t.Context(), 999)

@@ -4,11 +4,11 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"slices"
 	"time"
 
 	"hawser/store/sqlitedb"
 	"hawser/sync/capture"
+	"hawser/sync/rules"
 )
 
 // Sizes of truncated keyed hashes, bytes. 16 tell mails apart; 8 compare two known things.
@@ -23,13 +23,13 @@ func (d *DB) hashOf(key []byte) []byte { return d.seal.KeyedHash("filtered", key
 
 // why is the sealed text of a reason.
 type why struct {
-	Reason string       `json:"w"`
+	Reason rules.Reason `json:"w"`
 	Rule   string       `json:"r,omitempty"`
 	Mark   capture.Mark `json:"m,omitempty"`
 }
 
 func (d *DB) whyHash(w why) []byte {
-	return d.seal.KeyedHash("reason", []byte(w.Reason+"\x00"+w.Rule+"\x00"+string(w.Mark)))
+	return d.seal.KeyedHash("reason", []byte(string(w.Reason)+"\x00"+w.Rule+"\x00"+string(w.Mark)))
 }
 
 // reasons finds and makes rows of reasons within one transaction.
@@ -74,12 +74,8 @@ func (r *reasons) make(ctx context.Context, w why, hash []byte) (int64, error) {
 
 // filter takes in a mail that stays out of the queue.
 func (a *admission) filter(ctx context.Context, m *NewMail, r row) error {
-	var id int64
-	err := a.queued.QueryRowContext(ctx, r.key).Scan(&id)
-	if err == nil {
-		return a.seenAgain(ctx, m, id)
-	}
-	if !errors.Is(err, sql.ErrNoRows) {
+	known, err := a.makeRoom(ctx, m, r)
+	if err != nil || known == stays {
 		return err
 	}
 	reason, err := a.reasons.id(ctx, why{m.Reason, m.Rule, m.Mark})
@@ -92,8 +88,30 @@ func (a *admission) filter(ctx context.Context, m *NewMail, r row) error {
 	}
 	n, err := res.RowsAffected()
 	a.states[Filtered] += int(n)
-	a.added += int(n)
+	if known == unknown {
+		a.added += int(n)
+	}
 	return err
+}
+
+// makeRoom looks for the row of a mail that is filtered now.
+func (a *admission) makeRoom(ctx context.Context, m *NewMail, r row) (standing, error) {
+	var id int64
+	var state State
+	var w why
+	err := a.queued.QueryRowContext(ctx, r.key).Scan(&id, &state, &w.Mark, &w.Reason)
+	switch {
+	case errors.Is(err, sql.ErrNoRows) && (m.Again || m.Mark == capture.MarkHand):
+		return a.filteredBefore(ctx, m, r)
+	case errors.Is(err, sql.ErrNoRows):
+		return unknown, nil
+	case err != nil:
+		return unknown, err
+	case overrules(m, state, w):
+		return overruled, a.forget(ctx, id)
+	default:
+		return stays, a.seenAgain(ctx, m, id)
+	}
 }
 
 // seenAgain remembers where a mail of the queue was seen last, although it would be filtered there.
@@ -106,12 +124,12 @@ func (a *admission) seenAgain(ctx context.Context, m *NewMail, id int64) error {
 	return err
 }
 
-// standing is what became of a filtered mail that comes again, wanted this time.
+// standing is what becomes of the row of a mail that comes again.
 type standing int
 
 const (
-	unknown   standing = iota // it was not filtered
-	stays                     // it stays filtered
+	unknown   standing = iota // there is none
+	stays                     // it stays
 	overruled                 // its row made room
 )
 
@@ -137,24 +155,16 @@ func (a *admission) filteredBefore(ctx context.Context, m *NewMail, r row) (stan
 	return overruled, err
 }
 
-// overrules reports whether a mail takes the place of what the ledger has of it. Picking it by
-// hand always does. Its owner's mark in the mailbox, and the choice to follow its conversation, do
-// where the program decided alone: not where its owner marked it before, and not against what
-// they did with it in the program.
+// overrules reports whether a mail takes the place of what the ledger has of it. See Admit. Whoever
+// set Again may have asked before the person decided; so it is decided here.
 func overrules(m *NewMail, have State, w why) bool {
-	if m.State != Waiting || (have != Held && have != Filtered) {
+	switch {
+	case !m.Again && m.Mark != capture.MarkHand, have != Held && have != Filtered, have == Held && m.State == Held:
 		return false
-	}
-	switch m.Mark {
-	case capture.MarkHand:
+	case have == Filtered && w.Reason.ByRules():
 		return true
-	case capture.MarkFolder, capture.MarkKeyword:
-		return !marked(w.Mark)
-	case capture.MarkThread:
-		return !marked(w.Mark) && w.Mark != capture.MarkThread && have == Filtered &&
-			!slices.Contains([]string{Skipped, Expired, Removed}, w.Reason)
 	default:
-		return false
+		return m.Mark == capture.MarkHand || marked(m.Mark) && !marked(w.Mark)
 	}
 }
 
@@ -190,7 +200,7 @@ func (d *DB) filteredReason(ctx context.Context, key []byte) (Reason, bool, erro
 		return Reason{}, false, err
 	}
 	m := items[0]
-	return Reason{ID: m.ID, State: Filtered, Why: m.Reason, Rule: m.Rule, Mark: m.Mark, At: m.Date}, true, nil
+	return Reason{ID: m.ID, State: Filtered, Why: string(m.Reason), Rule: m.Rule, Mark: m.Mark, At: m.Date}, true, nil
 }
 
 // filteredItems lists mails that never entered the queue.
@@ -210,17 +220,26 @@ func (d *DB) filteredItems(ctx context.Context, where string, arg any) ([]Item, 
 		if err := rows.Scan(&m.ID, &at, &reason, &sealed); err != nil {
 			return nil, sqlitedb.Fault("list filtered mails", err)
 		}
-		w, ok := known[reason]
-		if !ok {
-			if err := d.openJSON(aad("reason", reason), sealed, &w); err != nil {
-				return nil, sqlitedb.Fault("list filtered mails", err)
-			}
-			known[reason] = w
+		w, err := d.whyOf(known, reason, sealed)
+		if err != nil {
+			return nil, err
 		}
 		m.Date, m.Reason, m.Rule, m.Mark = time.UnixMilli(at).UTC(), w.Reason, w.Rule, w.Mark
 		items = append(items, m)
 	}
 	return items, sqlitedb.Fault("list filtered mails", rows.Err())
+}
+
+// whyOf opens a reason unless it is among those known.
+func (d *DB) whyOf(known map[int64]why, id int64, sealed []byte) (why, error) {
+	w, ok := known[id]
+	if !ok {
+		if err := d.openJSON(aad("reason", id), sealed, &w); err != nil {
+			return w, err
+		}
+		known[id] = w
+	}
+	return w, nil
 }
 
 // checkTwice looks for a mail that is in both tables, which the database itself cannot see.

@@ -9,10 +9,11 @@ import (
 	"hawser/sync/capture"
 	"hawser/sync/deliver"
 	"hawser/sync/fault"
+	"hawser/sync/rules"
 )
 
 // filteredMail is mail n as automatic capture leaves it alone.
-func filteredMail(n int, reason, rule string) NewMail {
+func filteredMail(n int, reason rules.Reason, rule string) NewMail {
 	h := headOf(n)
 	return NewMail{
 		Key: keyOf(n), Fingerprint: capture.Fingerprint(h), State: Filtered, Reason: reason, Rule: rule, Mark: capture.MarkRule, Head: h,
@@ -105,15 +106,15 @@ func (d *DB) path(t *testing.T) (path string) {
 	return path
 }
 
-// TestWhoMayBringAMailBack: a mark of the owner outranks what the program decided alone, never what
-// the owner decided.
+// TestWhoMayBringAMailBack: other rules may decide otherwise; what a person decided, or has to
+// decide, gives way to that person's own mark alone.
 func TestWhoMayBringAMailBack(t *testing.T) {
 	t.Parallel()
 	d := open(t, filepath.Join(t.TempDir(), "queue.db"))
 	marks := []capture.Mark{capture.MarkHand, capture.MarkFolder, capture.MarkKeyword, capture.MarkThread, capture.MarkRule}
 	type was string
 	const filtered, marked, skipped, held, waiting was = "filtered", "filtered though marked", "skipped", "held", "waiting"
-	want := map[was]string{filtered: "yes yes yes yes no", marked: "yes no no no no", skipped: "yes yes yes no no", held: "yes yes yes no no", waiting: "no no no no no"}
+	want := map[was]string{filtered: "yes yes yes yes yes", marked: "yes yes yes yes yes", skipped: "yes yes yes no no", held: "yes yes yes no no", waiting: "no no no no no"}
 	n := 0
 	for state, answers := range want {
 		got := ""
@@ -139,6 +140,14 @@ func TestWhoMayBringAMailBack(t *testing.T) {
 			second := waitingMail(t, d, n, []byte("second"))
 			second.Mark = mark
 			before := counts(t, d)
+			if mark != capture.MarkHand {
+				admit(t, d, second)
+				if r := reason(t, d, n); counts(t, d) != before || r.Mark != first.Mark {
+					t.Errorf("%s, %s: taken without leave", state, mark)
+				}
+				second = waitingMail(t, d, n, []byte("second"))
+				second.Mark, second.Again = mark, true
+			}
 			if added := admit(t, d, second); added != 0 {
 				t.Errorf("%s, %s: counted as new", state, mark)
 			}

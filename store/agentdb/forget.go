@@ -8,6 +8,7 @@ import (
 
 	"hawser/sync/capture"
 	"hawser/sync/match"
+	"hawser/sync/rules"
 )
 
 // Forgotten is what became of an address.
@@ -19,7 +20,7 @@ type Forgotten struct {
 }
 
 // Forget removes all that is known here of an address, in any case: mails from or to it that wait
-// or are held leave the queue for the reason [Skipped], with their content; so do remembered
+// or are held leave the queue for the reason [rules.SkippedByHand], with their content; so do remembered
 // answers about it, the words of conversations it took part in, and its part in the journal's
 // reasons. Records that exist are returned, as far as the journal remembers them; a second call
 // does not return them again. What the person chose (rules, blocked addresses) stays.
@@ -126,7 +127,7 @@ func (f *forgetting) mail(ctx context.Context, t *trace) error {
 		}
 		f.found.Records = append(f.found.Records, e)
 	}
-	return leave(ctx, f.tx, t.id, left{f.now, Skipped})
+	return leave(ctx, f.tx, t.id, left{f.now, rules.SkippedByHand})
 }
 
 // title empties the title of a conversation that the address took part in.

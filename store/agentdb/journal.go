@@ -10,6 +10,7 @@ import (
 	"hawser/sync/capture"
 	"hawser/sync/deliver"
 	"hawser/sync/match"
+	"hawser/sync/rules"
 )
 
 // record is what the journal says of a Salesforce record in words, sealed. It waits in the mail's
@@ -102,12 +103,12 @@ func (d *DB) scanEntries(rows *sql.Rows) ([]Entry, error) {
 }
 
 // Unsaved says that the record of a captured mail was deleted again: the mail becomes Filtered for
-// the reason [Removed], and its journal line says so. NotFound when it is not captured.
+// the reason [rules.RemovedAgain], and its journal line says so. NotFound when it is not captured.
 func (d *DB) Unsaved(ctx context.Context, id int64) error {
 	now := d.now().UnixMilli()
 	return d.db.Tx(ctx, "unsave mail", func(ctx context.Context, tx *sql.Tx) error {
 		err := exactlyOne(tx.ExecContext(ctx, `UPDATE mail SET state = 4, moved_at = ?, why = ?, record_id = '', kind = '', people = NULL,
-			folder = NULL, validity = 0, uid = 0 WHERE id = ? AND state = 5`, now, Removed, id))
+			folder = NULL, validity = 0, uid = 0 WHERE id = ? AND state = 5`, now, rules.RemovedAgain, id))
 		if err != nil {
 			return err
 		}

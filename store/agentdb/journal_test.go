@@ -12,6 +12,7 @@ import (
 	"hawser/sync/deliver"
 	"hawser/sync/fault"
 	"hawser/sync/match"
+	"hawser/sync/rules"
 )
 
 // save admits mail n and has it saved as the given record.
@@ -96,7 +97,7 @@ func TestFeatureC06Unsave(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantFault(t, d.Unsaved(ctx, id), fault.NotFound)
-	if r := reason(t, d, 1); r.State != Filtered || r.Why != Removed || r.RecordID != "" {
+	if r := reason(t, d, 1); r.State != Filtered || r.Why != string(rules.RemovedAgain) || r.RecordID != "" {
 		t.Errorf("reason %+v", r)
 	}
 	check(t, d)

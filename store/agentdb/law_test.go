@@ -3,6 +3,7 @@ package agentdb
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"testing"
 	"time"
@@ -12,69 +13,87 @@ import (
 	"hawser/sync/capture"
 	"hawser/sync/deliver"
 	"hawser/sync/fault"
+	"hawser/sync/rules"
 )
 
-// ledger is the test's own idea of what was done to the database since it began.
+// ledger is the test's own idea of what was done to the database.
 type ledger struct {
-	t      *testing.T
-	d      *DB
-	base   int    // the first of its 16 mails
-	before Counts // when it began
-	states map[capture.Key]State
-	now    time.Time
+	t     *testing.T
+	d     *DB
+	mails map[int]*entry
+	lines []time.Time // of the journal
+	now   time.Time
+}
+
+// entry is one mail as it should be.
+type entry struct {
+	state     State
+	mark      capture.Mark
+	byRules   bool // filtered, and other rules may decide otherwise
+	unmatched bool
+	at        time.Time // when it came into its state
+}
+
+func (e *entry) move(to State, at time.Time) {
+	e.state, e.at, e.unmatched = to, at, false
 }
 
 // TestConservation drives random commands and compares every count with a map.
 func TestConservation(t *testing.T) {
 	t.Parallel()
-	d := open(t, filepath.Join(t.TempDir(), "queue.db"))
-	base := 0
+	dir, n := t.TempDir(), 0
 	rapid.Check(t, func(rt *rapid.T) {
-		base += 16
-		l := &ledger{t: t, d: d, base: base, before: counts(t, d), states: map[capture.Key]State{}, now: time.Now()}
-		d.now = func() time.Time { return l.now }
-		commands := []func(*rapid.T){l.admit, l.deliver, l.decide}
-		for range rapid.IntRange(2, 9).Draw(rt, "commands") {
-			rapid.SampledFrom(commands).Draw(rt, "command")(rt)
-			l.compare(rt)
-		}
-		if err := d.CheckConservation(t.Context()); err != nil {
-			rt.Fatal(err)
-		}
-		left, err := d.List(t.Context(), "", 100)
+		n++
+		d, err := Open(t.Context(), config(filepath.Join(dir, fmt.Sprint(n))))
 		if err != nil {
 			rt.Fatal(err)
 		}
-		for _, m := range left { // the next round finds an empty queue
-			if err := d.Skip(t.Context(), m.ID); err != nil {
-				rt.Fatal(err)
-			}
+		l := &ledger{t: t, d: d, mails: map[int]*entry{}, now: time.Now().Truncate(time.Millisecond)}
+		d.now = func() time.Time { return l.now }
+		commands := []func(*rapid.T){l.admit, l.admit, l.deliver, l.deliver, l.decide, l.tidy, l.forget}
+		for range rapid.IntRange(2, 20).Draw(rt, "commands") {
+			rapid.SampledFrom(commands).Draw(rt, "command")(rt)
+			l.compare(rt)
+		}
+		if err := errors.Join(d.CheckConservation(t.Context()), d.Close()); err != nil {
+			rt.Fatal(err)
 		}
 	})
 }
 
 func (l *ledger) admit(rt *rapid.T) {
-	n := rapid.IntRange(1, 4).Draw(rt, "mails")
 	var mails []NewMail
 	want := 0
-	for range n {
-		i := l.base + rapid.IntRange(0, 15).Draw(rt, "mail")
+	for range rapid.IntRange(1, 4).Draw(rt, "mails") {
+		i := rapid.IntRange(0, 7).Draw(rt, "mail")
 		m := waitingMail(l.t, l.d, i, bytes.Repeat([]byte{byte(i)}, rapid.SampledFrom([]int{1, 500, pieceSize + 1}).Draw(rt, "size")))
 		m.State = rapid.SampledFrom([]State{Waiting, Held, Filtered}).Draw(rt, "state")
-		m.Mark = rapid.SampledFrom([]capture.Mark{capture.MarkHand, capture.MarkRule}).Draw(rt, "mark")
+		m.Mark = rapid.SampledFrom([]capture.Mark{capture.MarkHand, capture.MarkRule, capture.MarkFolder}).Draw(rt, "mark")
+		m.Again = rapid.Bool().Draw(rt, "again")
+		if m.State == Filtered {
+			m.Reason = rules.NoRuleAllows
+		}
 		mails = append(mails, m)
-		have, known := l.states[m.Key]
-		switch {
-		case !known:
+		have, known := l.mails[i]
+		if !known {
 			want++
-			l.states[m.Key] = m.State
-		case m.State == Waiting && m.Mark == capture.MarkHand && (have == Held || have == Filtered):
-			l.states[m.Key] = Waiting
+		}
+		if !known || l.takesPlace(have, &m) {
+			l.mails[i] = &entry{state: m.State, mark: m.Mark, byRules: m.State == Filtered, at: l.now}
 		}
 	}
 	if got, err := l.d.Admit(l.t.Context(), mails, nil); err != nil || got != want {
 		rt.Fatalf("%d added, want %d, %v", got, want, err)
 	}
+}
+
+func (l *ledger) takesPlace(have *entry, m *NewMail) bool {
+	hand := m.Mark == capture.MarkHand
+	if !m.Again && !hand || have.state != Held && have.state != Filtered {
+		return false
+	}
+	own := hand || m.Mark == capture.MarkFolder && have.mark == capture.MarkRule
+	return have.byRules || own && !(have.state == Held && m.State == Held)
 }
 
 func (l *ledger) deliver(rt *rapid.T) {
@@ -83,17 +102,29 @@ func (l *ledger) deliver(rt *rapid.T) {
 	if err != nil {
 		rt.Fatal(err)
 	}
+	byKey := map[capture.Key]*entry{}
+	for i, e := range l.mails {
+		byKey[keyOf(i)] = e
+	}
 	var ids []int64
 	var outcomes []deliver.Outcome
 	for _, j := range jobs {
 		ids = append(ids, j.ID)
 		o := deliver.Outcome{Job: j.ID, RecordID: "02s", Kind: deliver.Email, Next: deliver.StepAttach, RetryAt: l.now.Add(time.Hour)}
-		o.Verdict = rapid.SampledFrom([]deliver.Verdict{deliver.Advanced, deliver.Sent, deliver.Postponed, deliver.Doubtful, deliver.NeedsYou}).Draw(rt, "verdict")
-		switch o.Verdict {
+		o.Verdict = rapid.SampledFrom([]deliver.Verdict{deliver.Advanced, deliver.Sent, deliver.Postponed, deliver.Doubtful, deliver.NeedsYou, deliver.Held}).Draw(rt, "verdict")
+		switch e := byKey[j.Key]; o.Verdict {
 		case deliver.Sent:
-			l.states[j.Key] = Captured
+			e.move(Captured, l.now)
+			l.lines = append(l.lines, l.now)
 		case deliver.NeedsYou:
-			l.states[j.Key] = NeedsYou
+			e.move(NeedsYou, l.now)
+			if rapid.Bool().Draw(rt, "asks") {
+				o.Question = &capture.Question{Kind: capture.AskFiles}
+			}
+		case deliver.Held:
+			o.Code = fault.Unmatched
+			e.move(Held, l.now)
+			e.unmatched = true
 		}
 		outcomes = append(outcomes, o)
 	}
@@ -103,45 +134,99 @@ func (l *ledger) deliver(rt *rapid.T) {
 }
 
 func (l *ledger) decide(rt *rapid.T) {
-	key := keyOf(l.base + rapid.IntRange(0, 15).Draw(rt, "mail"))
-	known, err := l.d.Known(l.t.Context(), []capture.Key{key})
+	i, ctx := rapid.IntRange(0, 7).Draw(rt, "mail"), l.t.Context()
+	known, err := l.d.Known(ctx, []capture.Key{keyOf(i)})
 	if err != nil {
 		rt.Fatal(err)
 	}
-	k := known[key]
-	if k.State != l.states[key] {
-		rt.Fatalf("state %v, want %v", k.State, l.states[key])
+	k, e := known[keyOf(i)], l.mails[i]
+	if e == nil {
+		e = &entry{}
+	}
+	if k.State != e.state {
+		rt.Fatalf("state %v, want %v", k.State, e.state)
 	}
 	ways := []struct {
 		do   func() error
 		from map[State]bool
 		to   State
 	}{
-		{func() error { return l.d.Retry(l.t.Context(), k.ID) }, map[State]bool{Waiting: true, NeedsYou: true}, Waiting},
-		{func() error { return l.d.Skip(l.t.Context(), k.ID) }, map[State]bool{Waiting: true, NeedsYou: true, Held: true}, Filtered},
-		{func() error { return l.d.Release(l.t.Context(), k.ID) }, map[State]bool{Held: true}, Waiting},
+		{func() error { return l.d.Retry(ctx, k.ID) }, map[State]bool{Waiting: true, NeedsYou: true}, Waiting},
+		{func() error { return l.d.Skip(ctx, k.ID) }, map[State]bool{Waiting: true, NeedsYou: true, Held: true}, Filtered},
+		{func() error { return l.d.Release(ctx, k.ID) }, map[State]bool{Held: true}, Waiting},
+		{func() error { return l.d.Answer(ctx, k.ID, deliver.AnswerFiles, deliver.No, false) }, map[State]bool{Waiting: true, NeedsYou: true, Held: true}, Waiting},
+		{func() error { return l.d.Unsaved(ctx, k.ID) }, map[State]bool{Captured: true}, Filtered},
 	}
-	way := ways[rapid.IntRange(0, 2).Draw(rt, "way")]
+	way := ways[rapid.IntRange(0, len(ways)-1).Draw(rt, "way")]
 	err = way.do()
 	switch {
 	case way.from[k.State] && err == nil:
-		l.states[key] = way.to
+		e.move(way.to, l.now)
 	case way.from[k.State] || !fault.Is(err, fault.NotFound):
 		rt.Fatalf("from %v: %v", k.State, err)
 	}
 }
 
+func (l *ledger) tidy(rt *rapid.T) {
+	l.now = l.now.Add(rapid.SampledFrom([]time.Duration{time.Hour, HeldFor, HeldFor + 1e6, Kept, Kept + 1e6}).Draw(rt, "pause"))
+	want := Tidied{}
+	for i, e := range l.mails {
+		if e.state == Held && e.unmatched && e.at.Before(l.now.Add(-HeldFor)) {
+			e.move(Filtered, l.now)
+			want.Expired++
+		}
+		if e.state == Filtered && e.at.Before(l.now.Add(-Kept)) {
+			delete(l.mails, i)
+			want.Filtered++
+		}
+	}
+	var young []time.Time
+	for _, at := range l.lines {
+		if !at.Before(l.now.Add(-Kept)) {
+			young = append(young, at)
+		}
+	}
+	want.Lines = len(l.lines) - len(young)
+	l.lines = young
+	if got, err := l.d.Tidy(l.t.Context(), l.now); err != nil || got != want {
+		rt.Fatalf("tidied %+v, want %+v, %v", got, want, err)
+	}
+}
+
+func (l *ledger) forget(rt *rapid.T) {
+	i := rapid.IntRange(0, 7).Draw(rt, "mail")
+	if _, err := l.d.Forget(l.t.Context(), headOf(i).From[0].Addr); err != nil {
+		rt.Fatal(err)
+	}
+	if e := l.mails[i]; e != nil && (e.state == Waiting || e.state == NeedsYou || e.state == Held) {
+		e.move(Filtered, l.now)
+	}
+}
+
 func (l *ledger) compare(rt *rapid.T) {
 	n := map[State]int{}
-	for _, s := range l.states {
-		n[s]++
+	for _, e := range l.mails {
+		n[e.state]++
 	}
 	want := Counts{
-		Seen: l.before.Seen + len(l.states), Captured: l.before.Captured + n[Captured], Filtered: l.before.Filtered + n[Filtered],
-		Held: l.before.Held + n[Held], Waiting: l.before.Waiting + n[Waiting] + n[NeedsYou], NeedsYou: l.before.NeedsYou + n[NeedsYou],
+		Seen: len(l.mails), Captured: n[Captured], Filtered: n[Filtered],
+		Held: n[Held], Waiting: n[Waiting] + n[NeedsYou], NeedsYou: n[NeedsYou],
 	}
 	got, err := l.d.Counts(l.t.Context())
 	if err != nil || got != want {
 		rt.Fatalf("counts %+v, want %+v, %v", got, want, err)
+	}
+	lines := 0
+	for _, err := range l.d.Lines(l.t.Context()) {
+		if err != nil {
+			rt.Fatal(err)
+		}
+		lines++
+	}
+	if lines != len(l.lines) {
+		rt.Fatalf("%d journal lines, want %d", lines, len(l.lines))
+	}
+	if err := l.d.CheckConservation(l.t.Context()); err != nil {
+		rt.Fatal(err)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"hawser/store/sqlitedb"
 	"hawser/sync/capture"
 	"hawser/sync/fault"
+	"hawser/sync/rules"
 )
 
 // List returns the newest limit mails in a state: "waiting" (sending ones too), "sending",
@@ -110,7 +111,7 @@ func (d *DB) scanItem(rows *sql.Rows) (Item, error) {
 	case state == Waiting && began.Valid:
 		m.State = sending
 	case state == Filtered:
-		m.Reason, m.Why = string(m.Why), ""
+		m.Reason, m.Why = rules.Reason(m.Why), ""
 	case state == Held && m.Why == fault.Unmatched:
 		m.Expires = time.UnixMilli(moved).Add(HeldFor).UTC()
 	}

@@ -132,25 +132,37 @@ func (d *DB) Known(ctx context.Context, keys []capture.Key) (map[capture.Key]Kno
 	if len(keys) == 0 {
 		return known, nil
 	}
-	stmt, err := d.db.Read().PrepareContext(ctx, `SELECT id, state, fingerprint FROM mail WHERE key = ?1
-		UNION ALL SELECT id, 4, print FROM filtered WHERE hash = ?2 LIMIT 1`)
+	stmt, err := d.db.Read().PrepareContext(ctx, `SELECT id, state, fingerprint, why, mark, 0, NULL FROM mail WHERE key = ?1
+		UNION ALL SELECT f.id, 4, f.print, '', '', f.reason, r.sealed FROM filtered f JOIN reason r ON r.id = f.reason WHERE f.hash = ?2 LIMIT 1`)
 	if err != nil {
 		return nil, sqlitedb.Fault("look up mails", err)
 	}
 	defer func() { _ = stmt.Close() }()
 	each := context.WithoutCancel(ctx) // see sqlitedb.DB.Tx
+	reasons := map[int64]why{}
 	for _, key := range keys {
 		b, err := keyBytes(key)
 		if err != nil {
 			return nil, err
 		}
 		k := Known{hash: d.printOf}
-		err = stmt.QueryRowContext(each, b, d.hashOf(b)).Scan(&k.ID, &k.State, &k.print)
-		if err == nil {
-			known[key] = k
-		} else if !errors.Is(err, sql.ErrNoRows) {
+		var reason int64
+		var sealed []byte
+		err = stmt.QueryRowContext(each, b, d.hashOf(b)).Scan(&k.ID, &k.State, &k.print, &k.Why, &k.Mark, &reason, &sealed)
+		if errors.Is(err, sql.ErrNoRows) {
+			continue
+		}
+		if err != nil {
 			return nil, sqlitedb.Fault("look up mails", err)
 		}
+		if reason != 0 {
+			w, err := d.whyOf(reasons, reason, sealed)
+			if err != nil {
+				return nil, err
+			}
+			k.Why, k.Mark = string(w.Reason), w.Mark
+		}
+		known[key] = k
 	}
 	return known, nil
 }

@@ -12,6 +12,7 @@ import (
 	"hawser/sync/capture"
 	"hawser/sync/deliver"
 	"hawser/sync/fault"
+	"hawser/sync/rules"
 )
 
 // otherClock is further ahead than anything is ever postponed: such a due time was written
@@ -262,13 +263,13 @@ func (d *DB) Retry(ctx context.Context, id int64) error {
 	})
 }
 
-// Skip takes a mail out of the queue for good: it becomes Filtered for the reason [Skipped] and
+// Skip takes a mail out of the queue for good: it becomes Filtered for the reason [rules.SkippedByHand] and
 // its content is deleted. NotFound when it is neither queued nor held.
 func (d *DB) Skip(ctx context.Context, id int64) error {
 	now := d.now().UnixMilli()
 	err := d.db.Tx(ctx, "skip mail", func(ctx context.Context, tx *sql.Tx) error {
 		if err := exactlyOne(tx.ExecContext(ctx, `UPDATE mail SET state = 4, moved_at = ?, why = ?, rule = '', `+spent+`
-			WHERE id = ? AND state IN (1, 2, 3)`, now, Skipped, id)); err != nil {
+			WHERE id = ? AND state IN (1, 2, 3)`, now, rules.SkippedByHand, id)); err != nil {
 			return err
 		}
 		return dropContent(ctx, tx, id)

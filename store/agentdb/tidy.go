@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"hawser/sync/fault"
+	"hawser/sync/rules"
 )
 
 // Tidied is what Tidy removed.
@@ -103,7 +104,7 @@ func expire(ctx context.Context, tx *sql.Tx, now time.Time, before int64) (int, 
 		return 0, err
 	}
 	for _, id := range old {
-		if err := leave(ctx, tx, id, left{now.UnixMilli(), Expired}); err != nil {
+		if err := leave(ctx, tx, id, left{now.UnixMilli(), rules.ExpiredUnmatched}); err != nil {
 			return 0, err
 		}
 	}
@@ -113,7 +114,7 @@ func expire(ctx context.Context, tx *sql.Tx, now time.Time, before int64) (int, 
 // left is when and why a mail left the queue.
 type left struct {
 	at     int64
-	reason string
+	reason rules.Reason
 }
 
 // leave makes a mail Filtered and removes all that it said. Its row stays: an answer of Salesforce

@@ -8,6 +8,7 @@ import (
 	"hawser/sync/capture"
 	"hawser/sync/deliver"
 	"hawser/sync/fault"
+	"hawser/sync/rules"
 )
 
 func tidy(t testing.TB, d *DB) Tidied {
@@ -50,7 +51,7 @@ func TestFeatureE04Expiry(t *testing.T) {
 		t.Errorf("after it: %+v", got)
 	}
 	noneIn(t, dir, sealed)
-	if r := reason(t, d, 0); r.State != Filtered || r.Why != Expired || !r.At.Equal(now) {
+	if r := reason(t, d, 0); r.State != Filtered || r.Why != string(rules.ExpiredUnmatched) || !r.At.Equal(now) {
 		t.Errorf("reason %+v", r)
 	}
 	if c := counts(t, d); c != (Counts{Seen: 3, Filtered: 1, Held: 1, Waiting: 1}) {

@@ -7,6 +7,7 @@ import (
 	"hawser/sync/deliver"
 	"hawser/sync/fault"
 	"hawser/sync/match"
+	"hawser/sync/rules"
 )
 
 // State is where a mail of the ledger stands. The numbers are stored and never change.
@@ -30,13 +31,6 @@ func (s State) String() string { return stateNames[s] }
 // sending is the name of a waiting mail whose last attempt has not ended yet.
 const sending = "sending"
 
-// Reasons of filtered mails that this package gives itself; the others are those of the rules.
-const (
-	Skipped = "skipped-by-hand"   // the person took it out of the queue
-	Expired = "expired-unmatched" // it was held as unmatched for HeldFor
-	Removed = "removed-again"     // its record was deleted again
-)
-
 const (
 	// HeldFor is how long the content of an unmatched mail is kept.
 	HeldFor = 14 * 24 * time.Hour
@@ -47,17 +41,20 @@ const (
 // NewMail is one mail as Admit takes it in.
 type NewMail struct {
 	Key         capture.Key
-	Fingerprint [32]byte   // capture.Fingerprint
-	State       State      // Waiting, Held or Filtered
-	Why         fault.Code // Held: what a person has to look at
-	Reason      string     // Filtered: why
-	Rule        string     // which rule or entry decided
+	Fingerprint [32]byte     // capture.Fingerprint
+	State       State        // Waiting, Held or Filtered
+	Why         fault.Code   // Held: what a person has to look at
+	Reason      rules.Reason // Filtered: why
+	Rule        string       // which rule or entry decided
 	Mark        capture.Mark
-	Live        bool
-	Ref         capture.Ref // zero when the place is not known
-	Size        int64       // of the raw mail, where Staged does not say
-	Received    time.Time
-	Head        capture.Header
+	// Again lets the mail take the place of one that is held or filtered, under a new id; a mail
+	// picked by hand needs no leave. The ledger has the last word: see Admit.
+	Again    bool
+	Live     bool
+	Ref      capture.Ref // zero when the place is not known
+	Size     int64       // of the raw mail, where Staged does not say
+	Received time.Time
+	Head     capture.Header
 	// Staged is the content: required when Waiting, optional when Held, dropped when Filtered.
 	Staged *Staged
 	// Answers is what the person said about the mail beforehand, as in deliver.Job.
@@ -68,6 +65,8 @@ type NewMail struct {
 type Known struct {
 	ID    int64
 	State State
+	Why   string // of a held or filtered mail, as in Reason
+	Mark  capture.Mark
 	print []byte
 	hash  func([32]byte) []byte
 }
@@ -113,7 +112,7 @@ type Item struct {
 	Next     time.Time // of a postponed mail; zero when due
 	Expires  time.Time // when an unmatched mail is given up; zero otherwise
 	Why      fault.Code
-	Reason   string // of a filtered mail
+	Reason   rules.Reason // of a filtered mail
 	Rule     string
 	Detail   string
 	Question *capture.Question // that the mail waits for

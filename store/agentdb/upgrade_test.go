@@ -14,6 +14,7 @@ import (
 	"hawser/sync/capture"
 	"hawser/sync/deliver"
 	"hawser/sync/fault"
+	"hawser/sync/rules"
 )
 
 // old unpacks a file that the first version wrote: mails 0 and 1 wait, 2 needs a person, 3 is held,
@@ -52,7 +53,7 @@ func TestUpgrade(t *testing.T) {
 		{State: Waiting, Mark: capture.MarkFolder}, {State: Waiting, Mark: capture.MarkFolder},
 		{State: NeedsYou, Why: string(fault.ValidationFailed), Mark: capture.MarkFolder},
 		{State: Held, Why: string(fault.MailTooLarge), Mark: capture.MarkFolder},
-		{State: Filtered, Why: "not-marked"}, {State: Filtered, Why: Skipped, Mark: capture.MarkFolder},
+		{State: Filtered, Why: "not-marked"}, {State: Filtered, Why: string(rules.SkippedByHand), Mark: capture.MarkFolder},
 		{State: Captured, Mark: capture.MarkFolder, RecordID: "02s" + string(keyOf(6)[:3]), Kind: deliver.Email},
 		{State: Captured, Mark: capture.MarkFolder, RecordID: "02s" + string(keyOf(7)[:3]), Kind: deliver.Email},
 	} {
