@@ -34,7 +34,7 @@ func (l ledger) Known(ctx context.Context, prints map[capture.Key][32]byte) (map
 	}
 	known := make(map[capture.Key]engine.Known, len(rows))
 	for k, row := range rows {
-		known[k] = engine.Known{ID: row.ID, State: row.State.String(), Same: row.Matches(prints[k]), Why: row.Why}
+		known[k] = engine.Known{ID: row.ID, State: row.State.String(), Same: row.Matches(prints[k]), Why: row.Why, Mark: row.Mark}
 	}
 	return known, nil
 }
