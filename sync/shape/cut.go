@@ -36,18 +36,10 @@ var Default = capture.Content{
 	FilesMax: 25_000_000,
 }
 
-// levels in order.
 var levels = []capture.Level{capture.LevelHeaders, capture.LevelSubject, capture.LevelText, capture.LevelFiles}
 
-// Within returns c with its level lowered to most, a company's maximum; "" sets none. A level that
-// does not exist counts as the lowest, so that a mistake shows less and not more.
-func Within(c capture.Content, most capture.Level) capture.Content {
-	if most != "" && rank(most) < rank(c.Level) {
-		c.Level = levels[rank(most)]
-	}
-	return c
-}
-
+// rank orders levels. One that does not exist counts as the lowest, so that a mistake shows less
+// and not more.
 func rank(l capture.Level) int { return max(slices.Index(levels, l), 0) }
 
 // Cut returns what is saved of m, and what is not. m itself is not changed. Attachments keep their

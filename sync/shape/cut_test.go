@@ -90,21 +90,6 @@ func TestF02LevelsCutBeforeAnythingLeaves(t *testing.T) {
 	}
 }
 
-func TestF02CompanyMaximum(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct{ own, most, want capture.Level }{
-		{capture.LevelFiles, capture.LevelSubject, capture.LevelSubject},
-		{capture.LevelHeaders, capture.LevelText, capture.LevelHeaders},
-		{capture.LevelText, "", capture.LevelText},
-		{capture.LevelText, "nonsense", capture.LevelHeaders},
-		{"nonsense", capture.LevelText, "nonsense"}, // which Cut takes for the lowest
-	} {
-		if got := Within(content(func(x *capture.Content) { x.Level = c.own }), c.most).Level; got != c.want {
-			t.Errorf("%q within %q = %q, want %q", c.own, c.most, got, c.want)
-		}
-	}
-}
-
 func file(index int, name string, size int64) capture.Attachment {
 	return capture.Attachment{Index: index, Name: name, Type: "application/pdf", Size: size}
 }
@@ -151,11 +136,11 @@ func TestF04LimitsOfAttachments(t *testing.T) {
 func TestF04LineNamesWhatWasLeftOut(t *testing.T) {
 	t.Parallel()
 	left := []Left{
-		{"logo.png", 10, WhyInline}, {"a.pdf", 10_100_000, WhyLarge}, {"", 5, WhyLong},
+		{"logo.png", 10, WhyInline}, {"no.pdf", 10, WhyNever}, {"no.doc", 10, WhyLevel}, {"a.pdf", 10_100_000, WhyLarge}, {"", 5, WhyLong},
 		{strings.Repeat("ä", 300), 1, WhyTotal}, {"c", 1, WhyTotal},
 	}
 	named, more := Line(left, 2)
-	if len(named) != 2 || named[0] != left[1] || more != 1 {
+	if len(named) != 2 || named[0] != left[3] || more != 1 {
 		t.Fatalf("Line = %v, %d more", named, more)
 	}
 	if len(named[1].Name) > 2*lineName {

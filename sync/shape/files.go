@@ -93,12 +93,13 @@ func contentID(address string) (string, bool) {
 }
 
 // Line returns the files that one line about what was left out should name, at most the given
-// number, and how many more there are. Pictures within the text are in neither: the text itself
-// shows where they were. Names are cut to a length that fits a line.
+// number, and how many more there are. It is about files that were wanted: what a person chose not
+// to save is not named either, and the text itself shows where pictures were. Names are cut to a
+// length that fits a line.
 func Line(left []Left, most int) (named []Left, more int) {
 	for _, l := range left {
 		switch {
-		case l.Why == WhyInline || l.Why == WhyLong:
+		case l.Why != WhyLarge && l.Why != WhyTotal && l.Why != WhyEmpty:
 		case len(named) < most:
 			l.Name, _ = cut(l.Name, lineName)
 			named = append(named, l)
