@@ -15,6 +15,7 @@ import (
 
 	"hawser/app/config"
 	"hawser/app/control"
+	"hawser/app/desktop"
 	"hawser/app/text"
 	"hawser/auth/enrol"
 	"hawser/auth/keyring"
@@ -45,8 +46,10 @@ type Config struct {
 	OpenBrowser func(ctx context.Context, url string) error
 	// OpenWindow shows a page of the window; nil where there is no desktop.
 	OpenWindow func(page string) error
-	Lang        string           // of the pages in the browser, as text.New takes it
-	Now         func() time.Time // default time.Now
+	// Autostart is the system's switch "start at login"; nil where there is none.
+	Autostart desktop.Autostart
+	Lang      string           // of the pages in the browser, as text.New takes it
+	Now       func() time.Time // default time.Now
 
 	owed     []revocation  // left over from a run that was unbound
 	face     *face         // where the icon looks; nil for none
@@ -88,6 +91,8 @@ type Agent struct {
 	attempts map[string]*attempt // by side: sign-ins that run
 	aliases  []control.Alias     // beside the mailbox's own address
 	unbound  *unbound            // how the run ends, once Unbind was called
+
+	choosing choosing
 
 	source    *imapsource.Source // these two are nil while the capture does not run
 	engine    *engine.Engine

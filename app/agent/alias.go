@@ -115,8 +115,9 @@ func (a *Agent) saveAliases(ctx context.Context, list []control.Alias) error {
 		return fmt.Errorf("store aliases: %w", err)
 	}
 	a.mu.Lock()
-	defer a.mu.Unlock()
 	a.aliases = list
+	a.mu.Unlock()
+	a.compile()
 	return nil
 }
 

@@ -1,10 +1,12 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,6 +15,7 @@ import (
 	"hawser/sync/capture"
 	"hawser/sync/fault"
 	"hawser/sync/mailparse"
+	"hawser/sync/salesforce"
 )
 
 var _ control.Agent = (*Agent)(nil)
@@ -187,13 +190,11 @@ func (a *Agent) Queue(ctx context.Context, state string, limit int) ([]control.Q
 }
 
 func queued(r agentdb.Item) control.QueueItem {
-	detail := r.Detail
-	if detail == "" {
-		detail = string(r.Reason)
-	}
+	detail := cmp.Or(r.Detail, r.Rule, string(r.Reason))
 	return control.QueueItem{
 		ID: r.ID, State: r.State, Date: r.Date, From: people(r.From), Subject: r.Subject, Size: r.Size,
 		Mark: string(r.Mark), Tries: r.Tries, Next: r.Next, Why: r.Why, Detail: detail,
+		Question: r.Question, Unlinked: r.Why == fault.Unmatched,
 	}
 }
 
@@ -215,10 +216,15 @@ func (a *Agent) RetryItem(ctx context.Context, id int64) error {
 		return err
 	}
 	a.mu.Lock()
-	client := a.client
+	client, d := a.client, a.deliverer
 	a.mu.Unlock()
 	if client != nil {
 		client.Forget()
+	}
+	if d != nil {
+		for _, p := range slices.Concat(item.From, item.To) {
+			d.ForgetPerson(p.Addr)
+		}
 	}
 	return a.CheckNow(ctx)
 }
@@ -254,7 +260,10 @@ func (a *Agent) SkipItem(ctx context.Context, id int64) error {
 
 // Journal implements control.Agent.
 func (a *Agent) Journal(ctx context.Context, q control.JournalQuery) ([]control.JournalItem, error) {
-	rows, err := a.db.Journal(ctx, q.Before, q.Limit)
+	if q.Limit <= 0 {
+		q.Limit = 50
+	}
+	rows, err := a.db.Journal(ctx, q.Before, min(q.Limit, 1000))
 	if err != nil {
 		return nil, err
 	}
@@ -263,13 +272,27 @@ func (a *Agent) Journal(ctx context.Context, q control.JournalQuery) ([]control.
 	a.mu.Unlock()
 	items := make([]control.JournalItem, len(rows))
 	for i, r := range rows {
-		items[i] = control.JournalItem{
-			ID: r.Mail, At: r.At, Object: string(r.Kind), RecordID: r.RecordID, Bytes: r.Bytes, Files: r.Files,
-			LeftOut: r.LeftOut, Mark: string(r.Mark), Level: string(r.Level), Removed: r.Removed,
-		}
-		if client != nil {
-			items[i].URL = client.RecordURL(r.RecordID)
-		}
+		items[i] = journalItem(r, client)
 	}
 	return items, nil
+}
+
+// journalItem is a line of the journal, with links where the client knows the site.
+func journalItem(r agentdb.Entry, client *salesforce.Client) control.JournalItem {
+	item := control.JournalItem{
+		ID: r.Mail, At: r.At, Object: string(r.Kind), RecordID: r.RecordID, Bytes: r.Bytes, Files: r.Files,
+		LeftOut: r.LeftOut, Mark: string(r.Mark), Level: string(r.Level), Removed: r.Removed,
+	}
+	if client != nil {
+		item.URL = client.RecordURL(r.RecordID)
+	}
+	for _, m := range r.Matched {
+		object, _, _ := strings.Cut(m.Field, ".")
+		rec := control.Record{Type: object, ID: m.RecordID, Address: m.Address, Field: m.Field}
+		if client != nil {
+			rec.URL = client.RecordURL(m.RecordID)
+		}
+		item.Matched = append(item.Matched, rec)
+	}
+	return item
 }

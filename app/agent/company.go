@@ -158,6 +158,7 @@ func (a *Agent) obey() {
 		}
 		b.mail.Host = inForce.Mail.IMAP
 	})
+	a.compile()
 	a.showCompany()
 }
 

@@ -12,6 +12,7 @@ import (
 	"hawser/sync/deliver"
 	"hawser/sync/fault"
 	"hawser/sync/mailparse"
+	"hawser/sync/match"
 	"hawser/sync/salesforce"
 )
 
@@ -30,6 +31,7 @@ func (a *Agent) deliverQueue(ctx context.Context) error {
 	}
 	d, err := deliver.New(deliver.Config{
 		Queue: a.db, Target: client, Read: readMail, File: readFile, Own: a.own, Check: a.checkBatch,
+		Content: a.content, LeftOut: a.leftOut, Pick: a.pick, Order: func() match.Order { return match.OrderOf(a.chosen().Order) },
 		Changed: func(e deliver.Event) { a.deliveryChanged(ctx, e) }, Log: a.cfg.Log, Now: a.cfg.Now, Budget: budget,
 	})
 	if err != nil {

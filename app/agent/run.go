@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -18,6 +19,7 @@ import (
 
 	"hawser/app/config"
 	"hawser/app/control"
+	"hawser/app/desktop"
 	"hawser/app/logging"
 	"hawser/app/text"
 	"hawser/app/tray"
@@ -69,6 +71,9 @@ func (f Foreground) Run(ctx context.Context) error {
 	}
 	if f.Desktop {
 		cfg.OpenWindow = openWindow(f.Env)
+		if place, err := desktop.FindPlace(environment(f.Env)); err == nil {
+			cfg.Autostart = desktop.NewAutostart(place)
+		}
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
@@ -112,6 +117,18 @@ func (f Foreground) agents(ctx context.Context, cfg *Config) error {
 		if err != nil {
 			return err
 		}
+	}
+}
+
+// environment looks variables up in a list as os.Environ returns it; the last one of a name counts.
+func environment(list []string) func(name string) string {
+	return func(name string) string {
+		for _, entry := range slices.Backward(list) {
+			if value, ok := strings.CutPrefix(entry, name+"="); ok {
+				return value
+			}
+		}
+		return ""
 	}
 }
 

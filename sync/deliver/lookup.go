@@ -101,3 +101,8 @@ func (d *Deliverer) affords(live bool) error {
 	f.After = again.Sub(now)
 	return f
 }
+
+// ForgetPerson makes the next look-up ask for an address again, as after a person was entered.
+func (d *Deliverer) ForgetPerson(address string) {
+	d.people.drop(strings.ToLower(strings.TrimSpace(address)))
+}

@@ -1,0 +1,170 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"hawser/app/control"
+	"hawser/store/agentdb"
+	"hawser/sync/capture"
+	"hawser/sync/deliver"
+	"hawser/sync/fault"
+)
+
+// Threads implements control.Agent.
+func (a *Agent) Threads(ctx context.Context) ([]control.Thread, error) {
+	rows, err := a.db.Threads(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]control.Thread, len(rows))
+	for i, r := range rows {
+		list[i] = control.Thread{ID: r.ID, Title: r.Title, Since: r.Since, Last: r.Last, Saved: r.Saved}
+	}
+	return list, nil
+}
+
+// StopThread implements control.Agent.
+func (a *Agent) StopThread(ctx context.Context, id int64) error { return a.db.StopThread(ctx, id) }
+
+// Answer implements control.Agent.
+func (a *Agent) Answer(ctx context.Context, id int64, answer control.Answer) error {
+	item, err := a.db.Item(ctx, id)
+	if err != nil {
+		return err
+	}
+	if item.Question == nil {
+		return fault.New(fault.Usage, "answer question", nil)
+	}
+	key := string(item.Question.Kind)
+	if item.Question.Kind == capture.AskPerson {
+		key = deliver.AnswerPerson + strings.ToLower(item.Question.Subject)
+	}
+	return a.decided(ctx, a.db.Answer(ctx, id, key, answer.Option, answer.Remember))
+}
+
+// SaveUnlinked implements control.Agent.
+func (a *Agent) SaveUnlinked(ctx context.Context, id int64) error {
+	return a.decided(ctx, a.db.Answer(ctx, id, deliver.AnswerUnmatched, deliver.Yes, false))
+}
+
+// decided goes on after a person decided about an item.
+func (a *Agent) decided(ctx context.Context, err error) error {
+	a.refreshCounts(ctx)
+	if err != nil {
+		return err
+	}
+	a.wakeDelivery()
+	return nil
+}
+
+// Ignore implements control.Agent. What else is held of the same sender stays for the person to see.
+func (a *Agent) Ignore(ctx context.Context, id int64, domain bool) error {
+	item, err := a.db.Item(ctx, id)
+	if err != nil {
+		return err
+	}
+	entry := ""
+	for _, from := range item.From {
+		if entry = strings.ToLower(from.Addr); entry != "" {
+			break
+		}
+	}
+	if at := strings.LastIndexByte(entry, '@'); domain && at >= 0 {
+		entry = entry[at+1:]
+	}
+	if entry == "" {
+		return fault.New(fault.NotFound, "find sender", nil)
+	}
+	if err := a.block(ctx, entry); err != nil {
+		return err
+	}
+	return a.SkipItem(ctx, id)
+}
+
+// Unsave implements control.Agent.
+func (a *Agent) Unsave(ctx context.Context, id int64) error {
+	defer a.refreshCounts(ctx)
+	entry, err := a.entry(ctx, id)
+	if err != nil {
+		return err
+	}
+	a.mu.Lock()
+	d := a.deliverer
+	a.mu.Unlock()
+	if d == nil {
+		return fault.New(a.whyNoDelivery(), "delete record", nil)
+	}
+	if err := d.Unsave(ctx, entry.RecordID); err != nil {
+		return err
+	}
+	return a.db.Unsaved(ctx, id)
+}
+
+// entry returns the journal line of a captured mail.
+func (a *Agent) entry(ctx context.Context, id int64) (agentdb.Entry, error) {
+	for e, err := range a.db.Lines(ctx) {
+		if err != nil {
+			return e, err
+		}
+		if e.Mail == id && e.Removed.IsZero() {
+			return e, nil
+		}
+	}
+	return agentdb.Entry{}, fault.New(fault.NotFound, "find journal line", nil)
+}
+
+// whyNoDelivery says what keeps delivery from running.
+func (a *Agent) whyNoDelivery() fault.Code {
+	s := a.board.shown.Status()
+	switch {
+	case s.State == capture.Paused:
+		return fault.Paused
+	case !s.Salesforce.SignedIn:
+		return fault.NotSignedIn
+	case s.Salesforce.Fault != "":
+		return s.Salesforce.Fault
+	}
+	return fault.ServerError
+}
+
+// Forget implements control.Agent.
+func (a *Agent) Forget(ctx context.Context, address string) (control.Forgotten, error) {
+	defer a.refreshCounts(ctx)
+	f, err := a.db.Forget(ctx, address)
+	if err != nil {
+		return control.Forgotten{}, err
+	}
+	a.mu.Lock()
+	d, client := a.deliverer, a.client
+	a.mu.Unlock()
+	if d != nil {
+		d.ForgetPerson(address)
+	}
+	out := control.Forgotten{Removed: f.Removed, Records: []control.JournalItem{}}
+	for _, r := range f.Records {
+		out.Records = append(out.Records, journalItem(r, client))
+	}
+	return out, nil
+}
+
+// follow makes the conversations of captured mails followed ones.
+func (a *Agent) follow(ctx context.Context, heads []capture.Header) {
+	for _, h := range heads {
+		ids := append([]string{h.ThreadID(), h.MessageID, h.InReplyTo}, h.References...)
+		var known []string
+		for _, id := range ids {
+			if id != "" {
+				known = append(known, id)
+			}
+		}
+		if len(known) == 0 {
+			continue
+		}
+		if _, err := a.db.FollowThread(ctx, known, h.Subject, a.now()); err != nil {
+			a.cfg.Log.LogAttrs(ctx, slog.LevelError, "conversation not followed", slog.Any("err", fmt.Errorf("store thread: %w", err)))
+		}
+	}
+}
