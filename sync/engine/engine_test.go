@@ -135,6 +135,7 @@ type book struct {
 	rows    map[capture.Key]NewMail
 	cursors map[string]capture.Cursor
 	staged  int
+	seen    int
 	fail    error
 }
 
@@ -151,6 +152,8 @@ func (p page) Discard(context.Context) error {
 	p.b.staged--
 	return nil
 }
+
+func sha(s string) [32]byte { return sha256.Sum256([]byte(s)) }
 
 func newBook() *book {
 	return &book{rows: map[capture.Key]NewMail{}, cursors: map[string]capture.Cursor{}}
@@ -170,7 +173,7 @@ func (b *book) Known(_ context.Context, prints map[capture.Key][32]byte) (map[ca
 	known := map[capture.Key]Known{}
 	for k, print := range prints {
 		if row, ok := b.rows[k]; ok {
-			known[k] = Known{Same: row.Fingerprint == print}
+			known[k] = Known{Same: row.Fingerprint == print, State: string(row.Verdict), Why: string(row.Why) + row.Rule, Mark: row.Mark}
 		}
 	}
 	return known, nil
@@ -187,14 +190,18 @@ func (b *book) Admit(_ context.Context, mails []NewMail, cursors []capture.Curso
 		if m.Content != nil {
 			b.staged--
 		}
-		if _, ok := b.rows[m.Key]; !ok {
-			b.rows[m.Key] = m
+		was, known := b.rows[m.Key]
+		if !known {
 			added++
+		}
+		if !known || m.Again && (was.Verdict == Filter || was.Verdict == Hold) {
+			b.rows[m.Key] = m
 		}
 	}
 	for _, c := range cursors {
 		b.cursors[c.Folder] = c
 	}
+	b.seen += added
 	return added, nil
 }
 

@@ -111,13 +111,14 @@ func rethinks(row Known, mark capture.Mark) bool {
 	if row.State != filtered && row.State != held {
 		return false
 	}
+	anew := consent(mark) && !consent(row.Mark)
 	switch {
 	case mark == capture.MarkHand:
 		return true
-	case consent(mark):
-		return !consent(row.Mark) && (row.State == filtered || row.Why == "" || byRules(fault.Code(row.Why)))
+	case row.State == filtered:
+		return anew || rules.Reason(row.Why).ByRules()
 	default:
-		return !consent(row.Mark) && row.State == filtered && rules.Reason(row.Why).ByRules()
+		return anew && (row.Why == "" || byRules(fault.Code(row.Why)))
 	}
 }
 
