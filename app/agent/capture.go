@@ -23,6 +23,7 @@ func (a *Agent) capture(ctx context.Context) error {
 	eng, err := engine.New(engine.Config{
 		Source: source{src}, Ledger: ledger{a.db}, Account: a.bound().account, ReadHeader: mailparse.ReadHeader,
 		Wake: a.wakeDelivery, Changed: func(e engine.Event) { a.captureChanged(ctx, e) }, Log: a.cfg.Log,
+		Rules: a.rules, ReadBody: readBody, People: a.recordTypes, Following: a.following, Followed: a.db.Followed,
 		Folder: a.settings().Capture.Folder, Keyword: a.settings().Capture.Keyword, MaxSize: rules.MaxMail, Now: a.cfg.Now,
 	})
 	if err != nil {

@@ -82,7 +82,9 @@ func (a *Agent) chosen() capture.Choices {
 
 // content returns how mails are cut, after the company's limit.
 func (a *Agent) content() capture.Content {
-	return shape.Within(a.chosen().Content, a.settings().Capture.MaxLevel)
+	c := a.chosen().Content
+	c.Level = c.Level.Within(a.settings().Capture.MaxLevel)
+	return c
 }
 
 // Chosen implements control.Agent.

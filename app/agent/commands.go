@@ -14,6 +14,7 @@ import (
 	"hawser/store/agentdb"
 	"hawser/sync/capture"
 	"hawser/sync/fault"
+	"hawser/sync/imapsource"
 	"hawser/sync/mailparse"
 	"hawser/sync/salesforce"
 )
@@ -89,7 +90,7 @@ func (a *Agent) Mails(ctx context.Context, q control.MailQuery) ([]control.Mail,
 	if q.Limit <= 0 {
 		q.Limit = 50
 	}
-	items, err := src.List(ctx, q.Folder, q.Search, min(q.Limit, 500))
+	items, err := pages(ctx, src, q)
 	if err != nil {
 		return nil, err
 	}
@@ -116,13 +117,33 @@ func (a *Agent) Mails(ctx context.Context, q control.MailQuery) ([]control.Mail,
 	return mails, nil
 }
 
-func listed(item capture.Item, h capture.Header) control.Mail {
-	date := h.Date
-	if date.IsZero() {
-		date = item.Received
+// pages reads as many pages of a folder as a list takes.
+func pages(ctx context.Context, src *imapsource.Source, q control.MailQuery) (items []capture.Item, err error) {
+	req := imapsource.PageRequest{Folder: q.Folder, Search: q.Search}
+	if q.Before != "" {
+		last, err := decodeRef(q.Before)
+		if err != nil {
+			return nil, err
+		}
+		req.Before = last.UID
 	}
+	for limit := min(q.Limit, 500); len(items) < limit; {
+		req.Limit = limit - len(items)
+		page, err := src.Page(ctx, req)
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, page.Items...)
+		if req.Before = page.More; page.More == 0 {
+			break
+		}
+	}
+	return items, nil
+}
+
+func listed(item capture.Item, h capture.Header) control.Mail {
 	return control.Mail{
-		Ref: encodeRef(item.Ref), Folder: item.Ref.Folder, Date: date, From: people(h.From), To: people(h.To),
+		Ref: encodeRef(item.Ref), Folder: item.Ref.Folder, Date: dated(h.Date, item.Received), From: people(h.From), To: people(h.To),
 		Subject: h.Subject, Size: item.Size,
 	}
 }
@@ -172,6 +193,9 @@ func (a *Agent) Capture(ctx context.Context, req control.CaptureRequest) (contro
 		return control.CaptureResult{}, err
 	}
 	report, err := eng.Fetch(ctx, refs)
+	if err == nil && req.Follow {
+		err = a.follow(ctx, refs, req.Past)
+	}
 	a.refreshCounts(ctx)
 	return control.CaptureResult{Queued: report.Queued, Already: report.Already, Gone: report.Gone}, err
 }

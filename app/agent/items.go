@@ -2,8 +2,6 @@ package agent
 
 import (
 	"context"
-	"fmt"
-	"log/slog"
 	"strings"
 
 	"hawser/app/control"
@@ -148,23 +146,4 @@ func (a *Agent) Forget(ctx context.Context, address string) (control.Forgotten, 
 		out.Records = append(out.Records, journalItem(r, client))
 	}
 	return out, nil
-}
-
-// follow makes the conversations of captured mails followed ones.
-func (a *Agent) follow(ctx context.Context, heads []capture.Header) {
-	for _, h := range heads {
-		ids := append([]string{h.ThreadID(), h.MessageID, h.InReplyTo}, h.References...)
-		var known []string
-		for _, id := range ids {
-			if id != "" {
-				known = append(known, id)
-			}
-		}
-		if len(known) == 0 {
-			continue
-		}
-		if _, err := a.db.FollowThread(ctx, known, h.Subject, a.now()); err != nil {
-			a.cfg.Log.LogAttrs(ctx, slog.LevelError, "conversation not followed", slog.Any("err", fmt.Errorf("store thread: %w", err)))
-		}
-	}
 }
