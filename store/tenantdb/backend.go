@@ -56,6 +56,8 @@ type backend interface {
 	// several servers share the database, it returns how often the nonces' tenants were changed, as
 	// of a moment after the call.
 	use(ctx context.Context, batch []use) ([]tenantVersion, error)
+	// lanes is how many batches of nonces may be in work at the same time.
+	lanes() int
 	// tell tells other servers, when the transaction is committed, that a tenant's subject changes.
 	// It reports whether there is such a tenant.
 	tell(ctx context.Context, q querier, tenant, subject string) (bool, error)

@@ -12,20 +12,21 @@ const maxBatch = 64
 // maxNonces bounds how long the first of a batch of nonces waits for the last.
 const maxNonces = 128
 
-// crowd is how many waiting callers are worth a commit without a look for more.
+// crowd is how many waiting callers are worth a commit of their own, without a look for more.
 const crowd = 16
 
 // group lets callers that come at the same time share one commit, and so one wait for the disk. One
 // of the waiting callers does the work for all of them; no goroutine runs in between. One batch is
-// in work at a time: more would be smaller ones.
+// in work at a time, as more would be smaller ones, until there is a crowd: then all lanes are used.
 type group[T any] struct {
 	commit func(ctx context.Context, batch []T) []error // one error per element, in order
 	most   int                                          // in a batch
+	lanes  int                                          // 0 is one
 
 	seats   sync.Pool
 	mu      sync.Mutex
 	waiting []*seat[T]
-	busy    bool
+	leaders int
 }
 
 type seat[T any] struct {
@@ -48,8 +49,10 @@ func (g *group[T]) do(ctx context.Context, v T) error {
 	}
 	s.v = v
 	g.mu.Lock()
-	now := turn{leads: !g.busy}
-	if g.busy = true; !now.leads {
+	now := turn{leads: g.leaders == 0 || g.leaders < g.lanes && len(g.waiting) >= crowd}
+	if now.leads {
+		g.leaders++
+	} else {
 		g.waiting = append(g.waiting, s)
 	}
 	g.mu.Unlock()
@@ -100,7 +103,7 @@ func (g *group[T]) handOver() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if len(g.waiting) == 0 {
-		g.busy = false
+		g.leaders--
 		return
 	}
 	next := g.waiting[0]

@@ -44,9 +44,10 @@ func (d *DB) Use(ctx context.Context, key reqsig.KeyRef, nonce string, expires t
 
 // useAll has the backend use a batch.
 func (d *DB) useAll(ctx context.Context, batch []use) []error {
+	round := d.recent.round()
 	seen, err := d.b.use(ctx, batch)
 	if err == nil {
-		err = d.listen(ctx, seen)
+		err = d.listen(ctx, round, seen)
 	}
 	errs := make([]error, len(batch))
 	for i := range errs {

@@ -279,6 +279,9 @@ func (p *postgres) tell(ctx context.Context, q querier, tenant, subject string) 
 
 func (p *postgres) ping(ctx context.Context) error { return p.pool.Ping(ctx) }
 
+// lanes lets a process of the database insert while another one waits for the disk.
+func (p *postgres) lanes() int { return 2 }
+
 func (p *postgres) close() error {
 	p.pool.Close()
 	return nil

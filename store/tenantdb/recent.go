@@ -23,6 +23,7 @@ const maxFloors = 10_000
 type recent struct {
 	mu      sync.RWMutex
 	heard   int64 // the number of the last change
+	rounds  int64 // how often versions of tenants were heard
 	keys    map[string]*remembered
 	tenants map[string]*floors
 }
@@ -38,6 +39,7 @@ type remembered struct {
 // floors say from which change on what was read of a tenant is of use.
 type floors struct {
 	version int64 // of the tenant in the database, as last heard
+	round   int64 // in which it was heard
 	all     int64
 	of      map[string]int64 // by subject
 }
@@ -143,23 +145,32 @@ func (r *recent) changeLocked(tenant, subject string) *floors {
 	return f
 }
 
-// version returns the tenant's version of which everything was heard; 0 for none.
-func (r *recent) version(tenant string) int64 {
+// round is what has to be noted before a tenant's version is read.
+func (r *recent) round() int64 {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.rounds
+}
+
+// version returns the tenant's version of which everything was heard, 0 for none, and in which
+// round it was.
+func (r *recent) version(tenant string) (version, round int64) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	if f := r.tenants[tenant]; f != nil {
-		return f.version
+		return f.version, f.round
 	}
-	return 0
+	return 0, 0
 }
 
 // hear notes changes up to a version of a tenant.
 func (r *recent) hear(tenant string, version int64, subjects []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.rounds++
 	for _, s := range subjects {
 		f := r.changeLocked(tenant, s)
-		f.version = version
+		f.version, f.round = version, r.rounds
 	}
 }
 
@@ -172,13 +183,15 @@ type tenantVersion struct {
 	version int64
 }
 
-// listen hears of what other servers changed before these versions were read. It runs for one batch
-// of nonces after the other. A version that is lower than the one before is that of another
-// database, put in the place of a lost one.
-func (d *DB) listen(ctx context.Context, seen []tenantVersion) error {
+// listen hears of what other servers changed before these versions were read, which was after the
+// noted round. A version that is lower than one that was heard by then is that of another database,
+// put in the place of a lost one; one that was heard since belongs to a batch that was read later.
+func (d *DB) listen(ctx context.Context, round int64, seen []tenantVersion) error {
+	d.listening.Lock()
+	defer d.listening.Unlock()
 	for _, v := range seen {
-		known := d.recent.version(v.tenant)
-		if v.version == known {
+		known, heard := d.recent.version(v.tenant)
+		if v.version == known || v.version < known && heard > round {
 			continue
 		}
 		subjects := []string{""}

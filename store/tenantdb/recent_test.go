@@ -3,12 +3,16 @@ package tenantdb_test
 import (
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"hawser/auth/provision"
 	"hawser/auth/reqsig"
 	"hawser/store/tenantdb"
+	"hawser/store/tenantdb/pgtest"
 )
 
 // TestB39ChangeReachesEveryServer: what one server changes, another one knows when the next nonce is used
@@ -132,6 +136,105 @@ func TestManyChangesAtOnce(t *testing.T) {
 	}
 	if here.Recall(device) != nil {
 		t.Error("changes that were written over were not heard of")
+	}
+}
+
+// TestB39ChangeReachesACrowd: of requests that come together, in batches that overtake each other, none is told
+// what was changed elsewhere before it came, and nobody else's key is forgotten.
+func TestB39ChangeReachesACrowd(t *testing.T) {
+	t.Parallel()
+	ctx, where := t.Context(), dialects["postgres"](t)
+	here, there := open(t, where), open(t, where)
+	c := found(t, there, "acme", 2)
+	var nonces atomic.Int64
+	use := func(device string) error {
+		first, err := here.Use(ctx, reqsig.KeyRef{Tenant: c.id, ID: device}, fmt.Sprint("nonce-", nonces.Add(1)), start)
+		if err == nil && !first {
+			err = errors.New("a new nonce was used")
+		}
+		return err
+	}
+	for _, device := range c.devices {
+		_, err := here.Key(ctx, device)
+		if err = errors.Join(err, use(device)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := here.Key(ctx, device); err != nil {
+			t.Fatal(err)
+		}
+	}
+	other := here.Recall(c.devices[1])
+
+	var changed atomic.Int64 // seconds after start
+	var crowd errgroup.Group
+	over := make(chan struct{})
+	for range 100 {
+		crowd.Go(func() error {
+			for {
+				select {
+				case <-over:
+					return nil
+				default:
+				}
+				least := start.Add(time.Duration(changed.Load()) * time.Second)
+				if err := use(c.devices[0]); err != nil {
+					return err
+				}
+				s, err := here.CheckIn(ctx, c.id, c.devices[0], provision.Report{}, start)
+				if err != nil || s.UserAt.Before(least) {
+					return fmt.Errorf("told what held at %s, after %s: %w", s.UserAt, least, err)
+				}
+			}
+		})
+	}
+	for i := range 100 {
+		to := provision.Suspended
+		if i%2 == 1 {
+			to = provision.Active
+		}
+		e := event("user.state")
+		e.At = start.Add(time.Duration(i+1) * time.Second)
+		if _, err := there.SetUserState(ctx, c.id, c.users[0], to, e); err != nil {
+			t.Error(err)
+		}
+		changed.Store(int64(i + 1))
+	}
+	close(over)
+	if err := crowd.Wait(); err != nil {
+		t.Error(err)
+	}
+	if other == nil || here.Recall(c.devices[1]) != other {
+		t.Error("a change of one user has another one's key forgotten")
+	}
+}
+
+// TestDatabaseInThePlaceOfALostOne: where tenants were changed less often than is known, everything is read again.
+func TestDatabaseInThePlaceOfALostOne(t *testing.T) {
+	t.Parallel()
+	ctx, db := t.Context(), pgtest.New(t)
+	if err := tenantdb.Migrate(ctx, db.Owner, pgtest.Role); err != nil {
+		t.Fatal(err)
+	}
+	d := open(t, db.Server)
+	c := found(t, d, "acme", 1)
+	ref := reqsig.KeyRef{Tenant: c.id, ID: c.devices[0]}
+	for i := range 2 {
+		if _, err := d.Use(ctx, ref, fmt.Sprint("before-", i), start); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := d.Key(ctx, ref.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if d.Recall(ref.ID) == nil {
+		t.Fatal("the key is not remembered")
+	}
+	pgtest.Exec(t, db.Owner, "ALTER TABLE tenant NO FORCE ROW LEVEL SECURITY; UPDATE tenant SET version = 1")
+	if _, err := d.Use(ctx, ref, "after", start); err != nil {
+		t.Fatal(err)
+	}
+	if d.Recall(ref.ID) != nil {
+		t.Error("the key of another database is remembered")
 	}
 }
 

@@ -112,6 +112,9 @@ func (l *lite) ping(ctx context.Context) error {
 	return sqlitedb.Fault("ping", l.db.Read().PingContext(ctx))
 }
 
+// lanes is one: a file has one writer.
+func (l *lite) lanes() int { return 1 }
+
 func (l *lite) close() error { return l.db.Close() }
 
 // sqlRunner is what *sql.DB and *sql.Tx have in common.

@@ -19,6 +19,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"hawser/auth/provision"
@@ -35,6 +36,8 @@ type DB struct {
 	keys    group[*found]
 	callers group[*caller]
 	lastly  func() error // what Close does first
+
+	listening sync.Mutex // held while changes of other servers are heard of
 }
 
 var _ provision.Store = (*DB)(nil)
@@ -81,6 +84,7 @@ func open(ctx context.Context, where string) (*DB, error) {
 	d := &DB{b: b, recent: newRecent(), reports: newReports()}
 	d.nonces.commit, d.keys.commit, d.callers.commit = d.useAll, d.findAll, d.standAll
 	d.nonces.most, d.keys.most, d.callers.most = maxNonces, maxBatch, maxBatch
+	d.nonces.lanes = b.lanes()
 	fresh := make([]byte, 16)
 	_, _ = rand.Read(fresh) // crypto/rand.Read never returns an error
 	if d.id, err = d.SetMark(ctx, "id", fresh); err != nil {
