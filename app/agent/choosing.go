@@ -63,6 +63,9 @@ func (a *Agent) following(ctx context.Context) (map[int64]time.Time, error) {
 	return since, nil
 }
 
+// everything is the time from which a conversation is followed with all that came before.
+var everything = time.Unix(0, 0)
+
 // follow makes the conversations of mails followed ones, from now on or with what came before.
 func (a *Agent) follow(ctx context.Context, refs []capture.Ref, past bool) error {
 	src, _, err := a.running()
@@ -75,7 +78,7 @@ func (a *Agent) follow(ctx context.Context, refs []capture.Ref, past bool) error
 	}
 	since := a.now()
 	if past {
-		since = time.Unix(0, 0)
+		since = everything
 	}
 	for _, item := range items {
 		h, err := mailparse.ReadHeader(item.Raw)

@@ -19,7 +19,10 @@ func (a *Agent) Threads(ctx context.Context) ([]control.Thread, error) {
 	}
 	list := make([]control.Thread, len(rows))
 	for i, r := range rows {
-		list[i] = control.Thread{ID: r.ID, Title: r.Title, Since: r.Since, Last: r.Last, Saved: r.Saved}
+		list[i] = control.Thread{ID: r.ID, Title: r.Title, Last: r.Last, Saved: r.Saved}
+		if !r.Since.Equal(everything) {
+			list[i].Since = r.Since
+		}
 	}
 	return list, nil
 }

@@ -156,8 +156,22 @@ func (a *Agent) previewRelated(p *control.Preview, links match.Links) {
 			p.Question.Options = append(p.Question.Options, capture.Option{ID: r.ID, Type: r.Type, Name: r.Name, About: r.About})
 		}
 	case links.RelatedTo != "":
-		p.Related = &control.Record{Type: "Account", ID: links.RelatedTo}
+		p.Related = &control.Record{Type: "Account", ID: links.RelatedTo, Name: accountName(links)}
 	}
+}
+
+// accountName returns the name of the account that a mail is related to, as its contacts tell it.
+func accountName(links match.Links) string {
+	all := slices.Concat(links.To, links.Cc, links.Bcc)
+	if links.From != nil {
+		all = append(all, *links.From)
+	}
+	for _, c := range all {
+		if c.AccountID == links.RelatedTo {
+			return c.About
+		}
+	}
+	return ""
 }
 
 // picks returns the remembered answers about people.

@@ -146,4 +146,3 @@ func (a *app) ids(args []string) ([]int64, error) {
 	}
 	return ids, nil
 }
-

@@ -46,6 +46,9 @@ func (a *app) ruleText(r capture.Rule, company bool, hits map[string]int) string
 	for _, k := range r.Kinds {
 		what = append(what, a.t("reason.kind-"+string(k)))
 	}
+	if r.Known != nil {
+		what = append(what, a.t("rules.known-"+strconv.FormatBool(*r.Known)))
+	}
 	switch {
 	case r.Name != "":
 		text += ": " + clean(r.Name)

@@ -38,7 +38,11 @@ func (a *app) threadsCmd() *cobra.Command {
 func (a *app) threadRows(followed []control.Thread) [][]string {
 	rows := [][]string{{a.t("column.id"), a.t("column.subject"), a.t("column.since"), a.t("column.saved")}}
 	for _, t := range followed {
-		rows = append(rows, []string{strconv.FormatInt(t.ID, 10), short(t.Title, 50), a.loc.Moment(t.Since, a.now()), a.loc.Number(t.Saved)})
+		since := a.t("threads.beginning")
+		if !t.Since.IsZero() {
+			since = a.loc.Moment(t.Since, a.now())
+		}
+		rows = append(rows, []string{strconv.FormatInt(t.ID, 10), short(t.Title, 50), since, a.loc.Number(t.Saved)})
 	}
 	return rows
 }

@@ -112,8 +112,8 @@ type Preview struct {
 type Thread struct {
 	ID    int64     `json:"id"`
 	Title string    `json:"title"`
-	Since time.Time `json:"since"`
-	Last  time.Time `json:"last,omitzero"` // when a mail of it was saved last
+	Since time.Time `json:"since,omitzero"` // zero: with all that came before
+	Last  time.Time `json:"last,omitzero"`  // when a mail of it was saved last
 	Saved int       `json:"saved"`
 }
 
