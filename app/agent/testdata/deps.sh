@@ -10,6 +10,12 @@ need imap                dovecot-imapd
 need mbsync              isync
 need gnome-keyring-daemon gnome-keyring
 need dbus-run-session    dbus
+need dunst               dunst
+need Xvfb                xvfb
+need desktop-file-validate desktop-file-utils
+need gio                 libglib2.0-bin
+need dex                 dex
+need ip                  iproute2
 need chromium            chromium
 need npm                 npm
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing+=(postgresql)
