@@ -20,6 +20,7 @@ import (
 	"hawser/sync/capture"
 	"hawser/sync/deliver"
 	"hawser/sync/fault"
+	"hawser/sync/match"
 	"hawser/sync/rules"
 )
 
@@ -677,12 +678,25 @@ func TestCanariesAreNowhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	jobs := due(t, d)
-	settle(t, d, deliver.Outcome{Job: jobs[0].ID, Verdict: deliver.Postponed, RetryAt: d.now(), Detail: word})
+	settle(t, d, deliver.Outcome{Job: jobs[0].ID, Verdict: deliver.Postponed, RetryAt: d.now(), Detail: word,
+		Matched: []match.Reason{{Address: word, Field: word}}})
+	question := asked(word)
+	settle(t, d, deliver.Outcome{Job: jobs[1].ID, Verdict: deliver.NeedsYou, Code: fault.ChoosePerson, Question: question})
+	err = d.Answer(ctx, jobs[1].ID, questionKey(question), "003a", true)
+	settle(t, d, deliver.Outcome{Job: jobs[1].ID, Verdict: deliver.NeedsYou, Code: fault.ChoosePerson, Question: question})
+	_, err2 := d.FollowThread(ctx, []string{"<" + word + "@x>"}, word, d.now())
+	_, err3 := d.SaveChoices(ctx, capture.Choices{Block: []string{word}})
+	if err := errors.Join(err, err2, err3); err != nil {
+		t.Fatal(err)
+	}
+	admit(t, d, filteredMail(99, rules.BlockedPersonal, word))
 	noneIn(t, dir, []byte(word))
+	noneIn(t, dir, []byte(strings.ToLower(word)))
 
 	// Once they are sent, not even the sealed texts are left.
 	var sealed [][]byte
-	for _, q := range []string{"SELECT substr(sealed, -64) FROM content", "SELECT head FROM mail", "SELECT detail FROM mail WHERE detail IS NOT NULL"} {
+	for _, q := range []string{"SELECT substr(sealed, -64) FROM content", "SELECT head FROM mail", "SELECT detail FROM mail WHERE detail IS NOT NULL",
+		"SELECT question FROM mail WHERE question IS NOT NULL", "SELECT answers FROM mail WHERE answers IS NOT NULL"} {
 		rows, err := d.db.Read().QueryContext(ctx, q)
 		if err != nil {
 			t.Fatal(err)
@@ -696,7 +710,7 @@ func TestCanariesAreNowhere(t *testing.T) {
 		}
 		_ = rows.Close()
 	}
-	if len(sealed) < 5 || !isIn(t, dir, sealed[0]) {
+	if len(sealed) != 10 || !isIn(t, dir, sealed[0]) {
 		t.Fatal("the sealed texts are not where this test looks")
 	}
 	for _, j := range jobs {

@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -18,6 +19,8 @@ import (
 	"hawser/sync/capture"
 	"hawser/sync/deliver"
 	"hawser/sync/fault"
+	"hawser/sync/match"
+	"hawser/sync/rules"
 )
 
 // filled makes a closed database with mails in every state and returns its path.
@@ -43,16 +46,30 @@ func fill(t testing.TB, d *DB) {
 		case 1:
 			m.State = Held
 		case 2:
-			m.State = Filtered
+			m.State, m.Reason, m.Rule = Filtered, rules.DeniedByRule, fmt.Sprint("rule ", i)
 		}
 		admit(t, d, m)
 	}
+	bind(t, d)
 	for i, j := range due(t, d) {
-		if i%2 == 0 {
-			settle(t, d, deliver.Outcome{Job: j.ID, Verdict: deliver.Sent, RecordID: "02s", Kind: deliver.Email})
+		switch i % 4 {
+		case 0, 2:
+			settle(t, d, deliver.Outcome{Job: j.ID, Verdict: deliver.Sent, RecordID: "02s", Kind: deliver.Email, Level: capture.LevelText,
+				Matched: []match.Reason{{Address: "ann@example.com", Field: "Contact.Email", RecordID: "003a"}}})
+		case 1:
+			question := asked(fmt.Sprintf("ann%d@example.com", i))
+			settle(t, d, deliver.Outcome{Job: j.ID, Verdict: deliver.NeedsYou, Code: fault.ChoosePerson, Detail: "which?", Question: question})
+			if i%8 == 1 {
+				continue
+			}
+			if err := d.Answer(t.Context(), j.ID, questionKey(question), "003a", true); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
-	if err := d.SaveSecret(t.Context(), "refresh", secret.New("token")); err != nil {
+	_, err := d.FollowThread(t.Context(), []string{"<a@x>"}, "title", time.Now())
+	_, err2 := d.SaveChoices(t.Context(), capture.Choices{Days: 30})
+	if err := errors.Join(err, err2, d.SaveSecret(t.Context(), "refresh", secret.New("token"))); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -113,15 +130,55 @@ func readAll(t *testing.T, path string) (err error) {
 			t.Errorf("job %d reads as other bytes, unnoticed", j.ID)
 		}
 	}
-	for _, state := range []string{"", "held", "filtered", "captured"} {
-		if _, err := d.List(ctx, state, 100); err != nil {
-			return err
-		}
+	if err := readWords(t, d); err != nil {
+		return err
 	}
 	if s, err := d.Secret(ctx, "refresh"); err != nil || s.Reveal() != "token" {
 		return err
 	}
 	return d.CheckConservation(ctx)
+}
+
+// readWords reads what people and delivery are told.
+func readWords(t *testing.T, d *DB) error {
+	t.Helper()
+	ctx := t.Context()
+	for _, state := range []string{"", "held", "filtered", "captured"} {
+		items, err := d.List(ctx, state, 100)
+		if err != nil {
+			return err
+		}
+		for _, m := range items {
+			n := 0
+			if m.Question != nil {
+				if _, err := fmt.Sscanf(m.Question.Subject, "ann%d@", &n); err != nil || len(m.Question.Options) != 2 {
+					t.Errorf("mail %d asks something else, unnoticed: %+v", m.ID, m.Question)
+				}
+			}
+			if m.State == "filtered" && (m.Reason != rules.DeniedByRule || m.Rule == "") {
+				t.Errorf("mail %d was left out for something else, unnoticed: %+v", m.ID, m)
+			}
+		}
+	}
+	for e, err := range d.Lines(ctx) {
+		if err != nil {
+			return err
+		}
+		if len(e.Matched) != 0 && e.Matched[0].RecordID != "003a" {
+			t.Errorf("line %d says something else, unnoticed", e.line)
+		}
+	}
+	_, err := d.Threads(ctx)
+	_, err2 := d.Answers(ctx)
+	_, _, err3 := d.Choices(ctx)
+	if err := errors.Join(err, err2, err3); err != nil {
+		return err
+	}
+	option, ok, err := d.Pick(ctx, capture.AskPerson, "ann5@example.com")
+	if ok && option != "003a" {
+		t.Errorf("picks %q, unnoticed", option)
+	}
+	return err
 }
 
 // TestDamagedFile flips bytes and cuts the file. Nothing may panic, and nothing may read as
@@ -281,6 +338,47 @@ func TestContentCannotBeMoved(t *testing.T) {
 			}
 			wantFault(t, err, fault.QueueDamaged)
 		})
+	}
+}
+
+// TestWordsCannotBeMoved changes every sealed column of choosing, and moves it to another row.
+func TestWordsCannotBeMoved(t *testing.T) {
+	t.Parallel()
+	rows := map[string]string{ // where a row has the column, and what finds it
+		"mail.question": "SELECT id FROM mail WHERE question IS NOT NULL", "mail.answers": "SELECT id FROM mail WHERE answers IS NOT NULL",
+		"mail.record": "SELECT id FROM mail WHERE record IS NOT NULL", "journal.record": "SELECT id FROM journal", "reason.sealed": "SELECT id FROM reason",
+		"thread.title": "SELECT id FROM thread", "answer.sealed": "SELECT hash FROM answer", "setting.sealed": "SELECT name FROM setting",
+	}
+	for column, find := range rows {
+		for _, how := range []string{"flipped", "cut", "moved"} {
+			t.Run(column+" "+how, func(t *testing.T) {
+				t.Parallel()
+				d := open(t, filepath.Join(t.TempDir(), "queue.db"))
+				fill(t, d)
+				_, err := d.FollowThread(t.Context(), []string{"<other@x>"}, "other", time.Now())
+				if err := errors.Join(err, d.SaveSetting(t.Context(), "other", "{}")); err != nil {
+					t.Fatal(err)
+				}
+				for _, j := range due(t, d) {
+					settle(t, d, deliver.Outcome{Job: j.ID, Verdict: deliver.Advanced, Next: deliver.StepAttach, RecordID: "02s", Kind: deliver.Email, Level: capture.LevelText})
+				}
+				table, name, _ := strings.Cut(column, ".")
+				id := strings.Fields(find)[1]
+				value := map[string]string{
+					"flipped": fmt.Sprintf("CAST(substr(%[1]s, 1, length(%[1]s) - 1) || x'%02x' AS BLOB)", name, 7), "cut": fmt.Sprintf("substr(%s, 1, length(%[1]s) - 1)", name),
+					"moved": fmt.Sprintf("(SELECT o.%s FROM %s o WHERE o.%s <> %s.%s AND o.%s IS NOT NULL)", name, table, id, table, id, name),
+				}[how]
+				d.exec(t, fmt.Sprintf("CREATE TABLE o AS SELECT %[1]s id, %[2]s v FROM %[3]s; UPDATE %[3]s SET %[4]s = (SELECT v FROM o WHERE o.id = %[3]s.%[1]s) WHERE %[1]s IN (%[5]s)",
+					id, value, table, name, find))
+				if column == "mail.record" {
+					for _, j := range due(t, d) {
+						settle(t, d, deliver.Outcome{Job: j.ID, Verdict: deliver.Sent})
+					}
+				}
+				_, err = d.Due(t.Context(), time.Now(), 100, 1<<30)
+				wantFault(t, errors.Join(err, readWords(t, d)), fault.QueueDamaged)
+			})
+		}
 	}
 }
 
