@@ -7,6 +7,7 @@ import (
 	"hawser/app/control"
 	"hawser/app/control/controltest"
 	"hawser/sync/capture"
+	"hawser/sync/fault"
 )
 
 // busyAgent is a healthy agent in the middle of a working week.
@@ -23,8 +24,24 @@ func busyAgent() *controltest.Agent {
 			Bytes: int64(21_000 + 977*i*i), Files: i % 3, LeftOut: i % 5 / 4, Mark: []string{"hand", "folder", "rule", "thread"}[i%4], Level: "files",
 			Matched: []control.Record{{Type: "Contact", ID: "0035g00000X", Name: "Nadia Okafor", Address: "nadia@brightharbour.example", Field: "Contact.Email"}}})
 	}
+	a.Items = []control.QueueItem{
+		{ID: 71, State: "needs-you", Date: now.Add(-26 * time.Minute), From: people[0], Subject: subjects[0], Size: 41_000, Mark: "rule", Why: fault.ChoosePerson,
+			Question: &capture.Question{Kind: capture.AskPerson, Subject: "nadia@brightharbour.example", Options: []capture.Option{
+				{ID: "0031", Type: "Contact", Name: "Nadia Okafor", About: "Bright Harbour Ltd"}, {ID: "0032", Type: "Contact", Name: "Nadia Okafor", About: "Okafor Consulting"}, {ID: "00Q1", Type: "Lead", Name: "N. Okafor", About: "Trade fair 2025"}}}},
+		{ID: 72, State: "needs-you", Date: now.Add(-3 * time.Hour), From: people[1], Subject: subjects[1], Size: 12_000, Mark: "hand", Why: fault.ValidationFailed, Detail: "Region: choose a value", Tries: 8},
+		{ID: 73, State: "needs-you", Date: now.Add(-5 * time.Hour), From: people[3], Subject: subjects[4], Size: 33_000, Mark: "thread", Why: fault.Unmatched, Unlinked: true},
+		{ID: 74, State: "held", Date: now.Add(-50 * time.Hour), From: people[4], Subject: "Salary review", Size: 9_000, Mark: "folder", Why: fault.SensitiveWord, Detail: "salary"},
+		{ID: 75, State: "waiting", Date: now.Add(-2 * time.Minute), From: people[2], Subject: subjects[2], Size: 9_000, Mark: "hand", Tries: 2, Next: now.Add(4 * time.Minute), Why: fault.Offline},
+		{ID: 76, State: "filtered", Date: now.Add(-9 * time.Hour), Mark: "rule", Why: "kind-list"},
+	}
+	a.Followed = []control.Thread{{ID: 1, Title: "Renewal for the spring season", Since: now.AddDate(0, 0, -3), Saved: 4}, {ID: 2, Title: "Delivery window", Since: now.Add(-5 * time.Hour), Saved: 1}}
+	a.Causes = map[string]control.Why{"<canary@example.com>": {State: "filtered", Cause: "no-rule-allows", Fix: "rules", Rule: "Partners only"}}
 	a.Sent[5].Removed = now.Add(-time.Hour)
 	a.Sent[6].Matched = nil
+	a.Previews = map[string]control.Preview{}
+	for _, m := range a.Mailbox {
+		a.Previews[m.Ref] = samplePreview(m)
+	}
 	a.Places = []capture.Folder{{Name: "INBOX", Role: "inbox"}, {Name: "Sent", Role: "sent"}, {Name: "Projekte/Werft Nord"}, {Name: "Archive", Role: "all"}}
 	return a
 }
@@ -37,5 +54,19 @@ func busyStatus() control.Status {
 		Mail:       control.Side{SignedIn: true, Account: "ann@example.com", Host: "imap.example.com", LastSuccess: now.Add(-time.Minute)},
 		Counts:     control.Counts{Seen: 1284, Captured: 411, Filtered: 861, Held: 5, Waiting: 7, NeedsYou: 3},
 		Calls:      control.Calls{Used: 37, Budget: 100, OrgUsed: 8_112, OrgMax: 100_000},
+	}
+}
+
+func samplePreview(m control.Mail) control.Preview {
+	return control.Preview{
+		Mail: m, Cc: "Ben Ortiz <ben@example.com>", Object: "EmailMessage", Verdict: "save", Level: capture.LevelFiles, Bytes: 148_220, Seen: "record",
+		Records: []control.Record{
+			{Type: "Contact", ID: "0031", Name: "Nadia Okafor", Address: "nadia@brightharbour.example", Field: "Contact.Email"},
+			{Type: "Account", ID: "0011", Name: "Bright Harbour Ltd"}},
+		Related:     &control.Record{Type: "Opportunity", ID: "0061", Name: "Spring season 2027"},
+		Unmatched:   []string{"ben@example.com"},
+		Attachments: []control.Attachment{{Name: "Angebot-2231.pdf", Size: 96_400}, {Name: "fotos.zip", Size: 31_000_000, Why: "file-too-large"}},
+		Text:        "Hello Ann,\n\nthank you for the call. The renewal can start on 1 March; please send the form back by Friday.\n\nKind regards\nNadia\n\n> On Monday Ann wrote:\n> could you tell me when the season starts?",
+		Newest:      "Hello Ann,\n\nthank you for the call. The renewal can start on 1 March; please send the form back by Friday.",
 	}
 }

@@ -191,13 +191,14 @@ func page(name, purpose string, content fyne.CanvasObject) fyne.CanvasObject {
 	return container.NewVScroll(container.New(&column{most: pageWidth}, inset(gapLarge, rows(gap, head, content))))
 }
 
-// filled is a page whose content takes the whole height, such as a list that scrolls by itself.
+// filled is a page whose content takes the whole height, such as a list that scrolls by itself, and
+// more where text is large.
 func filled(name, purpose string, content fyne.CanvasObject) fyne.CanvasObject {
 	head := rows(0, title(name))
 	if purpose != "" {
 		head.Add(muted(purpose))
 	}
-	return inset(gapLarge, container.New(layout.NewCustomPaddedLayout(0, 0, 0, 0), container.NewBorder(rows(0, head, gapOf(gapSmall)), nil, nil, nil, content)))
+	return container.NewVScroll(inset(gapLarge, container.NewBorder(rows(0, head, gapOf(gapSmall)), nil, nil, nil, content)))
 }
 
 // column keeps its one object at most so wide, at the leading edge.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/url"
 	"slices"
 	"sync"
 	"time"
@@ -100,6 +101,7 @@ func newApp(ctx context.Context, f fyne.App, w fyne.Window, cfg Config) *app {
 	a.shell = newShell(a)
 	w.SetContent(a.shell.object())
 	a.shortcuts()
+	w.SetOnDropped(a.dropped)
 	a.open(cfg.Page)
 	return a
 }
@@ -176,6 +178,10 @@ func (a *app) current() screen {
 // build makes a screen at its first use.
 func (a *app) build(page string) screen {
 	switch page {
+	case PageCapture:
+		return newCapture(a)
+	case PageActivity:
+		return newActivity(a)
 	default:
 		return newHome(a)
 	}
@@ -250,4 +256,22 @@ func faultOf(err error) *fault.Error {
 		return f
 	}
 	return fault.New(fault.Internal, "window", err)
+}
+
+// browse opens an address of the agent's in the browser. Only https is opened: what Salesforce and
+// the company hand out is nothing else.
+func (a *app) browse(address string) {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "https" || u.Host == "" {
+		return
+	}
+	open := a.cfg.Browse
+	if open == nil {
+		open = func(string) error { return a.fyne.OpenURL(u) }
+	}
+	if err := open(address); err != nil {
+		a.cfg.Log.Warn("no browser", slog.Any("err", err))
+		a.fyne.Clipboard().SetContent(address)
+		a.shell.notify(toneWarning, a.t("window.no-browser"))
+	}
 }

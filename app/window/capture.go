@@ -1,0 +1,281 @@
+package window
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
+	"fyne.io/fyne/v2/widget"
+
+	"hawser/app/control"
+	"hawser/sync/capture"
+)
+
+// mailsAtOnce is how many mails are fetched at a time.
+const mailsAtOnce = 50
+
+// capturer is the page on which mails of the mailbox are looked at and picked.
+type capturer struct {
+	a *app
+
+	folders []capture.Folder
+	mails   []control.Mail
+	query   control.MailQuery
+	turn    int // counts queries, so that a late answer to an old one is dropped
+	loading bool
+	whole   bool // the last mail is there
+	picked  map[string]control.Mail
+
+	folder *choice
+	search *widget.Entry
+	list   *rowList
+	place  *fyne.Container // the list, or what stands for it
+	view   *preview
+	bar    *pickBar
+	all    fyne.CanvasObject
+}
+
+func newCapture(a *app) screen {
+	c := &capturer{a: a, picked: map[string]control.Mail{}, place: container.NewStack()}
+	c.list = newRowList(func() int { return len(c.mails) }, c.row)
+	c.list.chosen = func(i int) { c.view.open(c.mails[i]) }
+	c.list.checked = c.pick
+	c.list.end = c.more
+	c.folder = newChoice(nil, c.chooseFolder)
+	c.folder.PlaceHolder = a.t("window.capture-inbox")
+	c.search = newField(a.t("window.capture-search"))
+	c.search.OnSubmitted = func(s string) { c.ask(control.MailQuery{Folder: c.query.Folder, Search: s, Limit: mailsAtOnce}) }
+	c.view = newPreview(a)
+	c.bar = newPickBar(c)
+	file := newButton(a.t("window.capture-file"), glyphOpen, c.pickFile)
+	// Places to look at stand before the search, whatever the width.
+	tools := container.New(&flex{least: 220}, c.search, cols(8, c.folder, file))
+	c.all = filled(a.t("window.page-capture"), a.t("window.capture-purpose"), container.NewBorder(
+		tools, c.bar.all, nil, nil,
+		container.New(layout.NewCustomPaddedLayout(gap, 0, 0, 0), container.New(&pair{least: 260}, well(c.place), well(c.view.all)))))
+	return c
+}
+
+func (c *capturer) object() fyne.CanvasObject { return c.all }
+
+// show implements screen.
+func (c *capturer) show(s control.Status) { c.bar.progress(s.Counts) }
+
+// opened implements opener.
+func (c *capturer) opened() {
+	if c.folders == nil {
+		ask(c.a, func(ctx context.Context, g control.Agent) ([]capture.Folder, error) { return g.Folders(ctx) }, c.foldersCame)
+	}
+	c.ask(control.MailQuery{Folder: c.query.Folder, Search: c.search.Text, Limit: mailsAtOnce})
+}
+
+func (c *capturer) foldersCame(folders []capture.Folder, err error) {
+	if err != nil {
+		return // the list of mails says it
+	}
+	c.folders = folders
+	c.folder.Options = nil
+	for _, f := range folders {
+		c.folder.Options = append(c.folder.Options, c.a.folderName(f))
+	}
+	c.folder.Refresh()
+}
+
+// folderName calls the special folders by the names people know.
+func (a *app) folderName(f capture.Folder) string {
+	switch f.Role {
+	case "inbox":
+		return a.t("window.folder-inbox")
+	case "sent":
+		return a.t("window.folder-sent")
+	case "drafts":
+		return a.t("window.folder-drafts")
+	case "junk":
+		return a.t("window.folder-junk")
+	case "trash":
+		return a.t("window.folder-trash")
+	case "all":
+		return a.t("window.folder-all")
+	}
+	return f.Name
+}
+
+func (c *capturer) chooseFolder(i int) {
+	if i < 0 || i >= len(c.folders) {
+		return
+	}
+	c.ask(control.MailQuery{Folder: c.folders[i].Name, Search: c.search.Text, Limit: mailsAtOnce})
+}
+
+// ask fetches the first mails of a query.
+func (c *capturer) ask(q control.MailQuery) {
+	c.query, c.whole = q, false
+	c.fetch(q, func(mails []control.Mail) {
+		c.mails = mails
+		c.list.reset()
+		c.view.clear()
+	})
+	if len(c.mails) == 0 {
+		c.put(c.a.loading(c.a.t("window.capture-loading")))
+	}
+}
+
+// more fetches what follows the last mail.
+func (c *capturer) more() {
+	if c.loading || c.whole || len(c.mails) == 0 {
+		return
+	}
+	q := c.query
+	q.Before = c.mails[len(c.mails)-1].Ref
+	c.fetch(q, func(mails []control.Mail) {
+		known := map[string]bool{}
+		for _, m := range c.mails {
+			known[m.Ref] = true
+		}
+		before := len(c.mails)
+		for _, m := range mails {
+			if !known[m.Ref] {
+				c.mails = append(c.mails, m)
+			}
+		}
+		c.whole = c.whole || len(c.mails) == before
+		c.list.Refresh()
+	})
+}
+
+func (c *capturer) fetch(q control.MailQuery, use func([]control.Mail)) {
+	c.turn++
+	turn := c.turn
+	c.loading = true
+	ask(c.a, func(ctx context.Context, g control.Agent) ([]control.Mail, error) { return g.Mails(ctx, q) },
+		func(mails []control.Mail, err error) {
+			if turn != c.turn {
+				return
+			}
+			c.loading = false
+			if err != nil {
+				c.put(c.a.trouble(err, func() { c.ask(c.query) }))
+				return
+			}
+			c.whole = len(mails) < mailsAtOnce
+			use(mails)
+			c.settle()
+		})
+}
+
+// settle shows the list, or why it is empty.
+func (c *capturer) settle() {
+	switch {
+	case len(c.mails) > 0:
+		c.put(c.list)
+	case c.query.Search != "":
+		c.put(empty(glyphSearch, c.a.t("window.capture-none-found"), c.a.t("window.capture-none-found-body")))
+	default:
+		c.put(empty(glyphCapture, c.a.t("window.capture-empty"), c.a.t("window.capture-empty-body")))
+	}
+}
+
+func (c *capturer) put(o fyne.CanvasObject) {
+	if len(c.place.Objects) == 1 && c.place.Objects[0] == o {
+		o.Refresh()
+		return
+	}
+	c.place.Objects = []fyne.CanvasObject{o}
+	c.place.Refresh()
+}
+
+func (c *capturer) row(i int) rowView {
+	m := c.mails[i]
+	badge, t := c.a.badge(m.State)
+	_, on := c.picked[m.Ref]
+	return rowView{Title: nameOf(m.From), Sub: c.a.subject(m.Subject), Right: c.a.loc.Moment(m.Date, c.a.cfg.Now()), Badge: badge, Tone: t, Checked: on, Hittable: true}
+}
+
+func (c *capturer) pick(i int) {
+	m := c.mails[i]
+	if _, on := c.picked[m.Ref]; on {
+		delete(c.picked, m.Ref)
+	} else {
+		c.picked[m.Ref] = m
+	}
+	c.bar.count()
+}
+
+// refs are the mails picked, in the order of the list.
+func (c *capturer) refs() []string {
+	var refs []string
+	for _, m := range c.mails {
+		if _, on := c.picked[m.Ref]; on {
+			refs = append(refs, m.Ref)
+		}
+	}
+	for ref := range c.picked { // picked in another folder
+		if !slices.Contains(refs, ref) {
+			refs = append(refs, ref)
+		}
+	}
+	return refs
+}
+
+// save hands the picked mails to the agent.
+func (c *capturer) save(r control.CaptureRequest) {
+	r.Refs = c.refs()
+	if len(r.Refs) == 0 && len(c.mails) > 0 && c.view.mail.Ref != "" {
+		r.Refs = []string{c.view.mail.Ref} // nothing is checked: the one that is looked at
+	}
+	if len(r.Refs) == 0 {
+		return
+	}
+	c.bar.busy(len(r.Refs), c.a.status.Counts)
+	ask(c.a, func(ctx context.Context, g control.Agent) (control.CaptureResult, error) { return g.Capture(ctx, r) },
+		func(res control.CaptureResult, err error) {
+			c.bar.done(res, err)
+			if err == nil {
+				clear(c.picked)
+				c.bar.count()
+				c.ask(c.query)
+			}
+		})
+}
+
+// resultText says what became of what was handed over.
+func (a *app) resultText(r control.CaptureResult) string {
+	s := a.tf("window.capture-queued", map[string]any{"Count": r.Queued})
+	if r.Already > 0 {
+		s += " " + a.tf("window.capture-already", map[string]any{"Count": r.Already})
+	}
+	if r.Gone > 0 {
+		s += " " + a.tf("window.capture-gone", map[string]any{"Count": r.Gone})
+	}
+	return s
+}
+
+// subject is a mail's subject, or what stands for one.
+func (a *app) subject(s string) string {
+	if s == "" {
+		return a.t("window.no-subject")
+	}
+	return oneLine(s)
+}
+
+// loading is what stands where an answer is awaited.
+func (a *app) loading(what string) fyne.CanvasObject {
+	turn := widget.NewActivity()
+	turn.Start()
+	text := muted(what)
+	text.Alignment = fyne.TextAlignCenter
+	return container.NewVBox(gapOf(gapLarge), container.NewCenter(turn), text)
+}
+
+// trouble is what stands where an answer was a fault.
+func (a *app) trouble(err error, again func()) fyne.CanvasObject {
+	f := faultOf(err)
+	head, body, fix := a.loc.Fault(f.Code)
+	if f.Detail != "" {
+		head = fmt.Sprintf("%s (%s)", head, f.Detail)
+	}
+	return container.NewVScroll(empty(glyphAlert, head, body+" "+fix, plain(a.t("window.again"), again)))
+}
