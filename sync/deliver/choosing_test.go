@@ -413,3 +413,34 @@ func TestQuestionsComeOneAfterAnother(t *testing.T) {
 		t.Errorf("%+v, %d calls", rec, r.org.total())
 	}
 }
+
+// TestE04SearchedRecord: a record that the person found by a search is linked with its account and
+// what is open for it, although it carries another address.
+func TestE04SearchedRecord(t *testing.T) {
+	t.Parallel()
+	r := newRig()
+	r.org.people = map[string][]match.Candidate{"jane@home.de": {jane}, jane.ID: {with(jane, deal)}}
+	d := r.deliverer(t)
+	j := r.queue.add(from(1, "jane@new.de", 0), true)
+	j.Mark = capture.MarkRule
+	r.finish(t, d)
+	if j.state != stateHeld {
+		t.Fatalf("%+v", j.last)
+	}
+	found, err := d.Search(t.Context(), "jan")
+	if err != nil || len(found) == 0 || found[0].ID != jane.ID || r.org.calls["search"] != 1 {
+		t.Fatalf("%v, %+v", err, found)
+	}
+	r.queue.answer(j, AnswerPerson+"jane@new.de", jane.ID)
+	r.finish(t, d)
+	if rec := r.org.records[0]; rec.Links.From.ID != jane.ID || rec.Links.RelatedTo != deal.ID || rec.relations[0].PersonID != jane.ID {
+		t.Errorf("%+v", rec.Links)
+	}
+	calls := r.org.calls["find"]
+	again := r.queue.add(from(2, "jane@new.de", 0), true)
+	again.Answers = map[string]string{AnswerPerson + "jane@new.de": jane.ID}
+	r.finish(t, d)
+	if again.state != stateSent || r.org.calls["find"] != calls {
+		t.Errorf("%+v, %d look-ups more", again.last, r.org.calls["find"]-calls)
+	}
+}

@@ -132,6 +132,8 @@ type Target interface {
 	Relate(ctx context.Context, relations []Relation) ([]Result, error)
 	// Attach uploads files and links each to its record. One call.
 	Attach(ctx context.Context, files []File) ([]Result, error)
+	// Search finds contacts and leads by what the person types, the best first. One call.
+	Search(ctx context.Context, text string) ([]match.Candidate, error)
 	// Unsave removes a record that this user saved, with what hangs on it and the files that were
 	// uploaded for it; a record that is not there is removed. It says how many calls it made.
 	Unsave(ctx context.Context, recordID string) (calls int, err error)
@@ -151,7 +153,7 @@ type Capabilities struct {
 
 // Query is one look-up.
 type Query struct {
-	Addresses []string // lower case, without doubles
+	Addresses []string // lower case, or ids of contacts, leads and users; without doubles
 	Saved     []Sought // mails that this user may have saved already
 	Shared    []Sought // mails that a colleague may have saved
 	Relations []string // EmailMessage ids whose sender relation is sought
@@ -170,7 +172,7 @@ type Sought struct {
 
 // Answer is the reply to a Query. Absent keys mean "nothing visible".
 type Answer struct {
-	People  map[string][]match.Candidate // by address
+	People  map[string][]match.Candidate // by address or id
 	Saved   map[capture.Key]Existing
 	Related map[string]bool       // by EmailMessage id
 	Files   map[string][]FileSeen // by record id

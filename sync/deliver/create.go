@@ -142,7 +142,7 @@ func (d *Deliverer) lookUp(ctx context.Context, drafts []draft, w *work) (map[st
 	found := make(map[string][]match.Candidate)
 	for _, dr := range drafts {
 		n := d.note(dr.job.ID)
-		for _, addr := range match.Addresses(dr.mail.Header) {
+		for _, addr := range d.wanted(dr) {
 			if _, ok := found[addr]; ok {
 				continue
 			}
@@ -161,6 +161,23 @@ func (d *Deliverer) lookUp(ctx context.Context, drafts []draft, w *work) (map[st
 	a, err := d.find(ctx, q, w.lim)
 	merge(found, a.People)
 	return found, a.Saved, err
+}
+
+// wanted returns the addresses of a mail, and the ids of records that the person named for them
+// and that are not known to carry them.
+func (d *Deliverer) wanted(dr draft) []string {
+	list, picks := match.Addresses(dr.mail.Header), d.picks(dr.job)
+	for _, addr := range list {
+		id, ok := picks(addr)
+		if !ok || match.TypeOf(id) == "" {
+			continue
+		}
+		known, _ := d.people.get(addr, d.cfg.Now())
+		if !slices.ContainsFunc(known, func(c match.Candidate) bool { return c.ID == id }) {
+			list = append(list, id)
+		}
+	}
+	return list
 }
 
 func sought(dr draft, n *note) Sought {

@@ -77,12 +77,12 @@ type Report struct {
 }
 
 // Deliverer carries one account's queue into Salesforce. Run and Drain must not be called
-// concurrently; Resume, Lookup and Unsave may be called at any time.
+// concurrently; Resume, Lookup, Search and Unsave may be called at any time.
 type Deliverer struct {
 	cfg    Config
 	resume chan struct{}
 
-	// What Lookup and Unsave share with delivery.
+	// What Lookup, Search and Unsave share with delivery.
 	people people
 	calls  atomic.Int64         // Salesforce calls
 	stop   atomic.Pointer[hold] // a copy of held

@@ -497,6 +497,18 @@ func (o *fakeOrg) Attach(_ context.Context, files []File) ([]Result, error) {
 	})
 }
 
+func (o *fakeOrg) Search(_ context.Context, text string) (out []match.Candidate, err error) {
+	o.enter("search")
+	for _, list := range o.people {
+		for _, c := range list {
+			if strings.Contains(strings.ToLower(c.Name), strings.ToLower(text)) {
+				out = append(out, c)
+			}
+		}
+	}
+	return out, nil
+}
+
 func (o *fakeOrg) Unsave(_ context.Context, id string) (int, error) {
 	o.enter("unsave")
 	if o.whole != nil {

@@ -60,6 +60,19 @@ func (d *Deliverer) Lookup(ctx context.Context, addresses []string) (map[string]
 	return found, nil
 }
 
+// Search finds contacts and leads by what the person types, such as part of a name, for a mail that
+// nobody in Salesforce belongs to. It costs one call and may be called at any time.
+func (d *Deliverer) Search(ctx context.Context, text string) ([]match.Candidate, error) {
+	if err := d.mayCall(ctx, true); err != nil {
+		return nil, err
+	}
+	if _, err := d.probeOrg(ctx); err != nil {
+		return nil, err
+	}
+	d.paid()
+	return d.cfg.Target.Search(ctx, text)
+}
+
 // Unsave takes a saved mail back: the record that this user created, and what was made for it. A
 // record that is not there is taken back. A colleague's is OthersRecord, one that the user may not
 // delete PermissionMissing; nothing is removed then. It may be called at any time.

@@ -189,7 +189,9 @@ func TestC06Unsave(t *testing.T) {
 	if len(r.org.records) != 1 || r.org.records[0].id == id || r.cfg.Budget.Usage(r.clock.t).Used != before+4 {
 		t.Errorf("%d records, %d calls", len(r.org.records), r.cfg.Budget.Usage(r.clock.t).Used-before)
 	}
-	r.org.whole = func(string, int) (effect, error) { return effectNever, fault.New(fault.PermissionMissing, "unsave", nil) }
+	r.org.whole = func(string, int) (effect, error) {
+		return effectNever, fault.New(fault.PermissionMissing, "unsave", nil)
+	}
 	if err := d.Unsave(t.Context(), r.org.records[0].id); !fault.Is(err, fault.PermissionMissing) {
 		t.Errorf("not allowed: %v", err)
 	}

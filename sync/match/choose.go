@@ -80,7 +80,8 @@ func Own(addr string, own []string) bool {
 // Picks is what the person decided about addresses: the id of a record, "" for none of them.
 type Picks func(addr string) (id string, ok bool)
 
-// Choose joins a mail to records. People holds the candidates by lower-case address. Among several
+// Choose joins a mail to records. People holds the candidates by lower-case address, and records
+// that the person picked by their ids. Among several
 // of one type the person decides; until then the first stands in, and the address is among
 // Links.Ties. An address of the user's own means the user, whatever else carries it, and is no
 // tie. Types that the order does not name are not linked, unless the person picked one.
@@ -157,7 +158,7 @@ func (c *chooser) decide(addr string, own bool) (who Candidate, tie []Candidate)
 	candidates := c.people[addr]
 	if c.picks != nil && !own {
 		if id, ok := c.picks(addr); ok {
-			if who, ok := picked(id, candidates); ok {
+			if who, ok := picked(id, slices.Concat(candidates, c.people[id])); ok {
 				return who, nil
 			}
 		}
@@ -183,6 +184,16 @@ func (c *chooser) decide(addr string, own bool) (who Candidate, tie []Candidate)
 	return who, tie
 }
 
+// TypeOf returns the type that a record id stands for, "" for any other.
+func TypeOf(id string) Type {
+	for prefix, t := range map[string]Type{"003": Contact, "00Q": Lead, "005": User} {
+		if strings.HasPrefix(id, prefix) {
+			return t
+		}
+	}
+	return ""
+}
+
 // picked returns the record that the person named: one of the candidates, or any other, of which
 // no more is known than its id.
 func picked(id string, candidates []Candidate) (Candidate, bool) {
@@ -194,10 +205,8 @@ func picked(id string, candidates []Candidate) (Candidate, bool) {
 			return cand, true
 		}
 	}
-	for prefix, t := range map[string]Type{"003": Contact, "00Q": Lead, "005": User} {
-		if strings.HasPrefix(id, prefix) {
-			return Candidate{Type: t, ID: id}, true
-		}
+	if t := TypeOf(id); t != "" {
+		return Candidate{Type: t, ID: id}, true
 	}
 	return Candidate{}, false
 }

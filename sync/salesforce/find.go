@@ -87,10 +87,25 @@ func (f *finder) addresses() (addrs []string, wanted map[string]bool) {
 	return addrs, wanted
 }
 
+// ids returns the record ids among the addresses, by the type their prefix stands for.
+func (f *finder) ids() map[match.Type][]string {
+	var ids map[match.Type][]string
+	for _, a := range f.q.Addresses {
+		if t := match.TypeOf(a); t != "" && validID(a) {
+			if ids == nil {
+				ids = map[match.Type][]string{}
+			}
+			ids[t] = append(ids[t], a)
+		}
+	}
+	return ids
+}
+
 // people asks who the addresses belong to.
 func (f *finder) people() {
 	addrs, wanted := f.addresses()
-	if len(addrs) == 0 {
+	ids := f.ids()
+	if len(addrs)+len(ids) == 0 {
 		return
 	}
 	for _, k := range []struct {
@@ -116,7 +131,9 @@ func (f *finder) people() {
 		}
 		head := "SELECT " + strings.Join(columns, ", ") + " FROM " + string(k.kind)
 		row := func(dec *json.Decoder) error { return f.person(dec, k.kind, emails, wanted) }
-		f.add(query{object: string(k.kind), row: row, some: true, hanging: len(below) > 0}, soqlIn(head, emails, quotes(addrs), tail))
+		q := query{object: string(k.kind), row: row, some: true, hanging: len(below) > 0}
+		f.add(q, soqlIn(head, emails, quotes(addrs), tail))
+		f.add(q, soqlIn(head, []string{"Id"}, quoteIDs(ids[k.kind]), tail))
 	}
 }
 
@@ -149,6 +166,9 @@ func (f *finder) person(dec *json.Decoder, kind match.Type, emails []string, wan
 	}
 	if kind == match.Contact {
 		p.About = f.hangingOn(p.ID, r)
+	}
+	if slices.Contains(f.q.Addresses, p.ID) {
+		f.answer.People[p.ID] = append(f.answer.People[p.ID], p)
 	}
 	seen := map[string]bool{}
 	for _, n := range emails {

@@ -132,8 +132,8 @@ func (f *finder) hangingOn(id string, r personRow) (accountName string) {
 // deals asks for the open opportunities of the contacts' accounts.
 func (f *finder) deals() {
 	addrs, _ := f.addresses()
-	emails := f.sc.objects[contact].emails()
-	if len(addrs) == 0 || len(emails) == 0 || !f.sc.deals() {
+	emails, ids := f.sc.objects[contact].emails(), f.ids()[match.Contact]
+	if len(addrs)+len(ids) == 0 || len(emails) == 0 || !f.sc.deals() {
 		return
 	}
 	f.open.byAccount = map[string][]match.Record{}
@@ -153,7 +153,9 @@ func (f *finder) deals() {
 	head := "SELECT " + strings.Join(present(f.sc.objects[deal], "Id", "Name", "StageName", "AccountId"), ", ") +
 		" FROM " + deal + " WHERE IsClosed = false AND AccountId IN (SELECT AccountId FROM " + contact
 	tail := fmt.Sprintf(") ORDER BY LastModifiedDate DESC LIMIT %d", maxDeals)
-	f.add(query{object: deal, row: row, head: &f.open.cut, hanging: true}, soqlIn(head, emails, quotes(addrs), tail))
+	q := query{object: deal, row: row, head: &f.open.cut, hanging: true}
+	f.add(q, soqlIn(head, emails, quotes(addrs), tail))
+	f.add(q, soqlIn(head, []string{"Id"}, quoteIDs(ids), tail))
 }
 
 // accounts reports whether a contact with an account was found.
