@@ -22,8 +22,11 @@ func (s *Server) Append(t testing.TB, user, folder string, raw []byte, flags ...
 // AppendAt is Append for a mail that the mailbox received (INTERNALDATE) at the given time.
 func (s *Server) AppendAt(t testing.TB, user, folder string, at time.Time, raw []byte) {
 	t.Helper()
-	s.append(t, user, folder, at.Format(`"_2-Jan-2006 15:04:05 -0700"`), raw)
+	s.append(t, user, folder, at.Format(dateTime), raw)
 }
+
+// dateTime is RFC 3501's date-time.
+const dateTime = `"_2-Jan-2006 15:04:05 -0700"`
 
 func (s *Server) append(t testing.TB, user, folder, about string, raw []byte) {
 	t.Helper()
@@ -56,13 +59,19 @@ func (s *Server) Do(t testing.TB, user string, commands ...string) []string {
 // follow the order of i.
 func (s *Server) AppendMany(t testing.TB, user, folder string, n int, mail func(i int) []byte) {
 	t.Helper()
+	s.AppendManyAt(t, user, folder, n, func(i int) (time.Time, []byte) { return time.Now(), mail(i) })
+}
+
+// AppendManyAt is AppendMany for mails that the mailbox received (INTERNALDATE) at given times.
+func (s *Server) AppendManyAt(t testing.TB, user, folder string, n int, mail func(i int) (time.Time, []byte)) {
+	t.Helper()
 	if s.format != "maildir" {
 		c := s.dial(t, user)
 		defer c.close()
 		_, _ = c.command("CREATE " + quote(folder))
 		for i := range n {
-			raw := mail(i)
-			if _, err := c.command(fmt.Sprintf("APPEND %s {%d}", quote(folder), len(raw)), raw); err != nil {
+			at, raw := mail(i)
+			if _, err := c.command(fmt.Sprintf("APPEND %s %s {%d}", quote(folder), at.Format(dateTime), len(raw)), raw); err != nil {
 				t.Fatalf("append to %q: %v", folder, err)
 			}
 			_ = c.c.SetDeadline(time.Now().Add(30 * time.Second))
@@ -86,9 +95,13 @@ func (s *Server) AppendMany(t testing.TB, user, folder string, n int, mail func(
 	// UIDs are given out in the order of the names, times and numbers first.
 	now := time.Now().Add(-24 * time.Hour).Unix()
 	for i := range n {
-		raw := mail(i)
+		at, raw := mail(i)
 		name := fmt.Sprintf("%d.M%07dP1.test,S=%d,W=%d:2,", now, serial+i, len(raw), len(raw))
-		if err := os.WriteFile(filepath.Join(dir, "cur", name), raw, 0o600); err != nil {
+		name = filepath.Join(dir, "cur", name)
+		if err := os.WriteFile(name, raw, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(name, at, at); err != nil {
 			t.Fatal(err)
 		}
 	}
