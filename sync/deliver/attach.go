@@ -50,6 +50,8 @@ func (d *Deliverer) attach(ctx context.Context, w *work) error {
 	if err != nil {
 		return err
 	}
+	jobs, asked := d.askFirst(jobs)
+	done = append(done, asked...)
 	if err := d.inspect(ctx, jobs, w.lim); err != nil {
 		return d.callFailed(ctx, jobs, false, err, done)
 	}
@@ -73,6 +75,19 @@ func (d *Deliverer) attach(ctx context.Context, w *work) error {
 	}
 	d.took()
 	return d.settle(ctx, append(done, d.attached(ctx, p, results)...))
+}
+
+// askFirst returns the jobs whose files may be uploaded, and asks about the others: the person
+// decided to be asked after the record was made.
+func (d *Deliverer) askFirst(jobs []Job) (clear []Job, asked []Outcome) {
+	for _, j := range jobs {
+		if d.note(j.ID).askYes {
+			asked = append(asked, *d.whetherFiles(j))
+		} else {
+			clear = append(clear, j)
+		}
+	}
+	return clear, asked
 }
 
 // inspect finds out what hangs on the records that this process is not sure about.

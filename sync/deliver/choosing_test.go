@@ -444,3 +444,51 @@ func TestE04SearchedRecord(t *testing.T) {
 		t.Errorf("%+v, %d look-ups more", again.last, r.org.calls["find"]-calls)
 	}
 }
+
+// TestE03RefusedOpportunity: who may read an opportunity may not always add to it: the mail is then
+// related to the account, and keeps its people.
+func TestE03RefusedOpportunity(t *testing.T) {
+	t.Parallel()
+	for _, account := range []string{jane.AccountID, ""} {
+		r := newRig()
+		who := with(jane, deal)
+		who.AccountID = account
+		r.org.people = map[string][]match.Candidate{"jane@x.de": {who}}
+		r.org.refuse(fault.ReferenceRefused, 9, func(rec Record) bool { return rec.Links.RelatedTo == deal.ID })
+		j := r.queue.add(from(1, "jane@x.de", 0), true)
+		r.finish(t, r.deliverer(t))
+		if j.state != stateSent || r.org.records[0].Links.RelatedTo != account || r.org.records[0].Links.From.ID != jane.ID || r.org.total() != 3 {
+			t.Errorf("account %q: %+v, calls %v", account, j.last, r.org.calls)
+		}
+	}
+}
+
+// TestF04AskedAfterTheRecord: somebody who wants to be asked from now on is asked about the files of
+// a mail that is half saved.
+func TestF04AskedAfterTheRecord(t *testing.T) {
+	t.Parallel()
+	r := newRig()
+	content := shape.Default
+	r.cfg.Content = func() capture.Content { return content }
+	j := r.queue.add(from(1, "jane@x.de", 2), true)
+	r.org.whole = func(op string, _ int) (effect, error) {
+		if op == "attach" {
+			return effectNever, fault.New(fault.Offline, op, nil)
+		}
+		return effectNow, nil
+	}
+	if _, err := r.deliverer(t).Drain(t.Context()); !fault.Is(err, fault.Offline) || j.Next != StepAttach {
+		t.Fatalf("%v, %+v", err, j.Job)
+	}
+	r.org.whole, content.Files = nil, capture.FilesAsk
+	d := r.deliverer(t) // after a restart
+	r.finish(t, d)
+	if j.state != stateNeedsYou || j.last.Code != fault.ChooseFiles || j.last.Question.Subject != "jane@x.de" {
+		t.Fatalf("%+v", j.last)
+	}
+	r.queue.answer(j, AnswerFiles, Yes)
+	r.finish(t, d)
+	if j.state != stateSent || len(r.org.records) != 1 || len(r.org.records[0].files) != 2 {
+		t.Errorf("%+v", j.last)
+	}
+}

@@ -77,7 +77,7 @@ func (d *Deliverer) fresh(drafts []draft, found map[string][]match.Candidate, sa
 		ex, exists := saved[dr.job.Key]
 		switch {
 		case exists && d.note(dr.job.ID).askYes:
-			done = append(done, *d.whetherFiles(dr.job, dr.mail.Header))
+			done = append(done, *d.whetherFiles(dr.job))
 		case exists:
 			done = append(done, d.adopt(dr.job, ex, ex.Foreign))
 		case wait != nil:
@@ -244,7 +244,7 @@ func (d *Deliverer) created(ctx context.Context, dr draft, kind Kind, r Result) 
 		return d.adopt(dr.job, Existing{ID: r.ID, Kind: kind}, r.Related)
 	}
 	d.logRefused(ctx, dr.job, r.Err)
-	if r.Err.Code == fault.ReferenceRefused {
+	if n := d.note(dr.job.ID); r.Err.Code == fault.ReferenceRefused && (!n.related || n.account) {
 		for _, addr := range match.Addresses(dr.mail.Header) {
 			d.people.drop(addr) // one of them is gone or hidden: look again next time
 		}

@@ -25,13 +25,14 @@ func (d *Deliverer) decide(dr draft, found map[string][]match.Candidate) (match.
 	case len(links.Ties) > 0:
 		return links, question(j, fault.ChoosePerson, whichPerson(links.Ties[0]))
 	}
-	related, q := d.relatedTo(j, dr.mail.Header, links)
+	related, q := d.relatedTo(j, n, links)
 	switch {
 	case q != nil:
 		return links, question(j, fault.ChooseRelated, q)
 	case n.askYes:
-		return links, d.whetherFiles(j, dr.mail.Header)
+		return links, d.whetherFiles(j)
 	}
+	n.related = related != links.RelatedTo
 	links.RelatedTo = related
 	return links, nil
 }
@@ -42,9 +43,9 @@ func question(j Job, code fault.Code, q *capture.Question) *Outcome {
 	return &o
 }
 
-func (d *Deliverer) whetherFiles(j Job, h capture.Header) *Outcome {
+func (d *Deliverer) whetherFiles(j Job) *Outcome {
 	return question(j, fault.ChooseFiles, &capture.Question{
-		Kind: capture.AskFiles, Subject: d.other(h), Options: []capture.Option{{ID: Yes}, {ID: No}},
+		Kind: capture.AskFiles, Subject: d.note(j.ID).other, Options: []capture.Option{{ID: Yes}, {ID: No}},
 	})
 }
 
@@ -59,7 +60,10 @@ func whichPerson(tie match.Tie) *capture.Question {
 
 // relatedTo returns the record a mail is related to: the only open opportunity or case, the one that
 // the person chose, else the account; or the question that the person has to answer.
-func (d *Deliverer) relatedTo(j Job, h capture.Header, links match.Links) (id string, q *capture.Question) {
+func (d *Deliverer) relatedTo(j Job, n *note, links match.Links) (id string, q *capture.Question) {
+	if n.account {
+		return links.RelatedTo, nil
+	}
 	if id, ok := j.Answers[AnswerRelated]; ok && id != "" {
 		return id, nil // chosen for this very mail, even if it was closed meanwhile
 	} else if ok {
@@ -69,8 +73,7 @@ func (d *Deliverer) relatedTo(j Job, h capture.Header, links match.Links) (id st
 	if len(open) == 0 {
 		return links.RelatedTo, nil
 	}
-	subject := d.other(h)
-	if id, ok := d.cfg.Pick(capture.AskRelated, subject); ok {
+	if id, ok := d.cfg.Pick(capture.AskRelated, n.other); ok {
 		if id == "" {
 			return links.RelatedTo, nil
 		}
@@ -83,7 +86,7 @@ func (d *Deliverer) relatedTo(j Job, h capture.Header, links match.Links) (id st
 	if len(open) == 1 && !more {
 		return open[0].ID, nil
 	}
-	q = &capture.Question{Kind: capture.AskRelated, Subject: subject}
+	q = &capture.Question{Kind: capture.AskRelated, Subject: n.other}
 	for _, r := range open {
 		q.Options = append(q.Options, capture.Option{ID: r.ID, Type: r.Type, Name: r.Name, About: r.About})
 	}

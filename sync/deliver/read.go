@@ -34,7 +34,8 @@ type note struct {
 	subject string
 	text    int64 // bytes of header block, text and HTML
 	level   capture.Level
-	askYes  bool // whether files are saved has to be asked
+	askYes  bool   // whether files are saved has to be asked
+	other   string // whom it was exchanged with, see Deliverer.other
 
 	matched []match.Reason
 	unknown bool // it was held because nobody was found: look anew when it comes back
@@ -47,6 +48,8 @@ type note struct {
 	broke   bool // the server broke on this mail alone: look up before each try, as a test of it
 	answers int  // calls that had succeeded by then
 	effects int  // those of them with an effect
+	related bool // related to more than the account
+	account bool // relate to the account only: what else was refused
 	bare    bool // save without links: one was refused
 	short   bool // save with a short text: it was refused as too long
 }
@@ -111,10 +114,10 @@ const lineMost = 5
 // later steps see of the mail.
 func (d *Deliverer) shape(j Job, n *note, m capture.Mail, may bool) capture.Mail {
 	content := d.cfg.Content()
-	n.askYes = false
+	n.askYes, n.other = false, d.other(m.Header)
 	if content.Files == capture.FilesAsk && may {
 		content.Files = capture.FilesNever
-		switch yes, ok := d.answer(j, capture.AskFiles, AnswerFiles, d.other(m.Header)); {
+		switch yes, ok := d.answer(j, capture.AskFiles, AnswerFiles, n.other); {
 		case !ok:
 			all := content
 			all.Files = capture.FilesAlways

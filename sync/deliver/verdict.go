@@ -102,6 +102,9 @@ func (d *Deliverer) refused(j Job, kind Kind, f *fault.Error) Outcome {
 	case code == fault.EmailRefused && j.Next == StepCreate && kind == Email:
 		d.noEmail = now // the next round saves a Task
 		return d.again(j, f.Unknown, now, f)
+	case code == fault.ReferenceRefused && n.related && !n.account && j.Next == StepCreate:
+		n.account = true // an opportunity may be seen by more people than may add to it
+		return d.again(j, f.Unknown, now, f)
 	case code == fault.ReferenceRefused && !n.bare && j.Next != StepAttach:
 		n.bare, n.person = true, ""
 		return d.again(j, f.Unknown, now, f)
