@@ -36,6 +36,12 @@ func busyAgent() *controltest.Agent {
 	}
 	a.Followed = []control.Thread{{ID: 1, Title: "Renewal for the spring season", Since: now.AddDate(0, 0, -3), Saved: 4}, {ID: 2, Title: "Delivery window", Since: now.Add(-5 * time.Hour), Saved: 1}}
 	a.Causes = map[string]control.Why{"<canary@example.com>": {State: "filtered", Cause: "no-rule-allows", Fix: "rules", Rule: "Partners only"}}
+	a.Choices = sampleChosen()
+	a.Tried = control.DryRun{Days: 7, Seen: 214, Saved: 31, Held: 4, Hits: a.Choices.Hits}
+	for i, m := range a.Mailbox {
+		it := control.DryRunItem{Mail: m, Verdict: []string{"save", "filtered", "filtered", "held"}[i%4], Why: []string{"", "no-rule-allows", "kind-list", "sensitive-word"}[i%4]}
+		a.Tried.Items = append(a.Tried.Items, it)
+	}
 	a.Sent[5].Removed = now.Add(-time.Hour)
 	a.Sent[6].Matched = nil
 	a.Previews = map[string]control.Preview{}
@@ -69,4 +75,25 @@ func samplePreview(m control.Mail) control.Preview {
 		Text:        "Hello Ann,\n\nthank you for the call. The renewal can start on 1 March; please send the form back by Friday.\n\nKind regards\nNadia\n\n> On Monday Ann wrote:\n> could you tell me when the season starts?",
 		Newest:      "Hello Ann,\n\nthank you for the call. The renewal can start on 1 March; please send the form back by Friday.",
 	}
+}
+
+func sampleChosen() control.Chosen {
+	yes := true
+	c := control.Chosen{
+		Choices: capture.Choices{Automatic: true, Since: now.AddDate(0, -1, 0), Days: 30, Folders: []string{"INBOX", "Projekte/Werft Nord"},
+			Rules: []capture.Rule{
+				{ID: "r1", Name: "Partners of the shipyard", Action: capture.Allow, With: []string{"werft-nord.example", "quayside.example"}},
+				{ID: "r2", Name: "Offers", Action: capture.Allow, Words: []string{"offer", "Angebot"}, Files: &yes, Direction: capture.SentBy},
+				{ID: "r3", Action: capture.Deny, Over: 20_000_000},
+				{ID: "r4", Name: "People we know", Action: capture.Allow, Known: &yes, Off: true},
+			},
+			Block: []string{"press@quayside.example"}, Pass: []string{"customer@gmail.com"}, Kinds: []capture.Kind{capture.KindInvitation}, Words: []string{"salary"},
+			Content: capture.Content{Level: capture.LevelFiles, Files: capture.FilesAsk, FileMax: 10_000_000, FilesMax: 25_000_000}},
+		Company: capture.Company{Block: []string{"rival.example"}, Words: []string{"merger"}, MaxLevel: capture.LevelFiles,
+			Rules: []capture.Rule{{ID: "c1", Name: "Never the board", Action: capture.Deny, With: []string{"board@acme.example"}}}},
+		Level: capture.LevelFiles,
+		Hits:  map[string]int{"c1": 2, "r1": 19, "r2": 12, "r3": 0},
+	}
+	c.Blocked = []control.Blocked{{Value: "example.com", Layer: control.LayerInternal}, {Value: "rival.example", Layer: control.LayerCompany, Locked: true}, {Value: "press@quayside.example", Layer: control.LayerPersonal}}
+	return c
 }

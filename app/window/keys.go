@@ -20,6 +20,11 @@ func (a *app) shortcuts() {
 	add(fyne.Key0, func() { a.zoom(0) })
 	add(fyne.KeyW, a.win.Close)
 	add(fyne.KeyQ, a.win.Close)
+	c.SetOnTypedKey(func(ev *fyne.KeyEvent) {
+		if ev.Name == fyne.KeyEscape {
+			a.closeSheet()
+		}
+	})
 	c.AddShortcut(&desktop.CustomShortcut{KeyName: fyne.KeyF1}, func(fyne.Shortcut) { a.open(PageHelp) })
 }
 

@@ -2,6 +2,10 @@ package window
 
 import (
 	"testing"
+
+	"fyne.io/fyne/v2"
+
+	"hawser/sync/capture"
 )
 
 // TestScreens draws every page; HAWSER_SHOTS keeps the pictures.
@@ -23,6 +27,11 @@ func TestScreens(t *testing.T) {
 		{"held-de", stage{lang: "de", page: PageActivity, shade: shadeDark}, tabOf(viewHeld)},
 		{"left", stage{lang: "en", page: PageActivity}, tabOf(viewLeft)},
 		{"followed", stage{lang: "de", page: PageActivity}, tabOf(viewThreads)},
+		{"rules", stage{lang: "en", page: PageRules, size: fyne.NewSize(1080, 2600)}, tryRules},
+		{"rules-dark", stage{lang: "de", page: PageRules, shade: shadeDark}, tryRules},
+		{"rules-de-200", stage{lang: "de", page: PageRules, text: 2, size: fyne.NewSize(1080, 5200)}, tryRules},
+		{"rule-edit", stage{lang: "de", page: PageRules}, editRule},
+		{"tried", stage{lang: "en", page: PageRules}, func(r *rig) { tryRules(r); r.settle(); r.a.showTried(*r.a.current().(*rulesPage).tried) }},
 		{"why", stage{lang: "de", page: PageActivity}, askWhy},
 	} {
 		t.Run(s.name, func(t *testing.T) {
@@ -63,4 +72,17 @@ func askWhy(r *rig) {
 	w := r.a.current().(*activity).why
 	w.field.SetText("<canary@example.com>")
 	w.ask()
+}
+
+func tryRules(r *rig) {
+	p := r.a.current().(*rulesPage)
+	p.draft.Days = 7
+	p.run(false)
+	r.settle()
+	p.edited(ruleCards...)
+}
+
+func editRule(r *rig) {
+	p := r.a.current().(*rulesPage)
+	p.edit(p.draft.Rules[1], func(capture.Rule) {})
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/widget"
 
 	"hawser/app/control"
 	"hawser/app/text"
@@ -79,6 +80,7 @@ type app struct {
 	shell   *shell
 	screens map[string]screen
 	page    string
+	over    *widget.PopUp // the sheet in view, nil where there is none
 }
 
 // newApp makes the window's content; nothing is drawn or asked before [app.start].
@@ -182,6 +184,8 @@ func (a *app) build(page string) screen {
 		return newCapture(a)
 	case PageActivity:
 		return newActivity(a)
+	case PageRules:
+		return newRules(a)
 	default:
 		return newHome(a)
 	}
