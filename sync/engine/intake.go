@@ -38,6 +38,7 @@ type intake struct {
 
 	automatic   bool                // the mails are those of a folder that is looked into
 	threadsOnly bool                // and only those of followed conversations count
+	first       bool                // the folder was not looked at before
 	following   map[int64]time.Time // the followed conversations, and since when
 	urgent      func() bool         // whether something else comes first; nil: never
 	looked      func(n int)         // told how many mails were looked at; nil: nobody
@@ -175,6 +176,11 @@ func (in *intake) Reached(ctx context.Context, cur capture.Cursor) error {
 	}
 	added, err := in.cfg.Ledger.Admit(ctx, mails, cursors)
 	if err != nil {
+		for _, m := range mails {
+			if m.Content != nil {
+				err = errors.Join(err, m.Content.Discard(context.WithoutCancel(ctx)))
+			}
+		}
 		return fmt.Errorf("admit mails: %w", err)
 	}
 	in.report.Queued += added

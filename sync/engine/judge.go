@@ -190,7 +190,8 @@ func bare(item capture.Item) capture.Item {
 // capture, a mark or a followed conversation brought up, not of those that were looked at for
 // their conversation alone.
 func (in *intake) records(m *judged) bool {
-	return !in.automatic || m.followed || !in.threadsOnly
+	early := in.first && m.decision.Why == string(rules.BeforeWindow)
+	return !in.automatic || m.followed || !in.threadsOnly && !early
 }
 
 // stays reports, between batches, whether the scan goes on.

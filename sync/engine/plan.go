@@ -54,6 +54,19 @@ func (w wish) earliest() time.Time {
 	return first
 }
 
+// since returns from when on what nobody marked in a folder is looked at, where automatic capture
+// looks at it from a time on: its followed conversations may be older.
+func (w wish) since(f capture.Folder, from time.Time) time.Time {
+	first := w.earliest()
+	if !first.IsZero() && first.Before(from) && talks(f) {
+		return first
+	}
+	return from
+}
+
+// talks reports whether followed conversations go on in a folder.
+func talks(f capture.Folder) bool { return f.Role == "inbox" || f.Role == "sent" }
+
 // passedOver reports whether nobody marks mail in a folder, and none is captured from it unless it
 // was chosen.
 func passedOver(f capture.Folder) bool {
@@ -86,8 +99,9 @@ func unmarked(f capture.Folder, captureFolder string, w wish) (scan, bool) {
 	switch {
 	case strings.EqualFold(f.Name, captureFolder):
 	case w.set.Automatic() && w.set.Looks(f):
-		return scan{folder: f, cursor: fmt.Sprintf("auto:%d:%s", w.set.Since().Unix(), f.Name), since: w.set.Since()}, true
-	case len(w.following) > 0 && (f.Role == "inbox" || f.Role == "sent"):
+		name := fmt.Sprintf("auto:%d:%s", w.set.Since().Unix(), f.Name)
+		return scan{folder: f, cursor: name, since: w.since(f, w.set.Since())}, true
+	case len(w.following) > 0 && talks(f):
 		return scan{folder: f, cursor: "thread:" + f.Name, since: w.earliest(), threads: true}, true
 	}
 	return scan{}, false
@@ -110,11 +124,14 @@ func history(folders []capture.Folder, captureFolder string, w wish) []scan {
 }
 
 // comparison turns a plan into one that finds what the ledger does not have of the last days.
-func comparison(scans []scan, now time.Time) []scan {
+func comparison(scans []scan, w wish, now time.Time) []scan {
 	begin := now.Add(-checkDays)
 	for i := range scans {
 		s := &scans[i]
 		s.cursor, s.reconcile = "", true
+		if s.mark == "" && !s.threads {
+			s.since = w.since(s.folder, w.set.Start())
+		}
 		if s.since.Before(begin) {
 			s.since = begin
 		}

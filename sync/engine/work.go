@@ -102,7 +102,7 @@ func (e *Engine) pick(names []string, every bool) []capture.Folder {
 func (e *Engine) scan(ctx context.Context, s scan, w wish) error {
 	in := &intake{
 		cfg: &e.cfg, mark: s.mark, role: s.folder.Role, cursor: s.cursor, automatic: s.mark == "",
-		threadsOnly: s.threads, following: w.following, judged: map[capture.Ref]*judged{},
+		threadsOnly: s.threads, first: s.reconcile, following: w.following, judged: map[capture.Ref]*judged{},
 	}
 	req := ScanRequest{
 		Cursor: capture.Cursor{Folder: s.folder.Name}, MaxSize: e.cfg.MaxSize, Since: s.since,
@@ -124,7 +124,10 @@ func (e *Engine) scan(ctx context.Context, s scan, w wish) error {
 			req.Cursor = cur
 			req.Cursor.Folder = s.folder.Name
 		}
-		in.live = known && !s.past
+		in.live, in.first = known && !s.past, !known
+		if known && s.mark == "" && !s.threads {
+			req.Since = w.since(s.folder, w.set.Start()) // history is not read again where the folder was renumbered since
+		}
 	}
 	err := e.cfg.Source.Scan(ctx, req, in)
 	if errors.Is(err, errOff) {
@@ -192,7 +195,7 @@ func (e *Engine) reconcile(ctx context.Context, w wish) error {
 		return nil
 	}
 	if known { // before that, the first look at each folder is enough
-		for _, s := range comparison(plan(e.folders, e.cfg.Folder, w), now) {
+		for _, s := range comparison(plan(e.folders, e.cfg.Folder, w), w, now) {
 			if err := e.scan(ctx, s, w); err != nil && !fault.Is(err, fault.FolderMissing) {
 				return err
 			}
