@@ -2,6 +2,8 @@ package mailparse
 
 import (
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
@@ -93,17 +95,18 @@ func (w *htmlText) lines(n int) {
 
 // text adds words, one space between them.
 func (w *htmlText) text(s string) {
-	for i, word := range strings.Fields(s) {
-		if i > 0 || w.space || strings.ContainsRune(" \t\r\n\u00a0", rune(s[0])) {
-			if w.breaks == 0 && w.out.Len() > 0 {
-				w.out.WriteByte(' ')
-			}
+	if first, _ := utf8.DecodeRuneInString(s); unicode.IsSpace(first) {
+		w.space = true
+	}
+	for word := range strings.FieldsSeq(s) {
+		if w.space && w.breaks == 0 && w.out.Len() > 0 {
+			w.out.WriteByte(' ')
 		}
 		w.out.WriteString(word)
-		w.breaks, w.space = 0, false
+		w.breaks, w.space = 0, true
 	}
-	if s != "" && strings.ContainsRune(" \t\r\n", rune(s[len(s)-1])) {
-		w.space = true
+	if last, _ := utf8.DecodeLastRuneInString(s); s != "" && !unicode.IsSpace(last) {
+		w.space = false
 	}
 }
 

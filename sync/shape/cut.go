@@ -24,7 +24,7 @@ const (
 // Left is one thing of a mail that is not saved.
 type Left struct {
 	Name string // of the file; "" for a text
-	Size int64  // bytes, decoded; of a text those that are missing
+	Size int64  // bytes, decoded; of a text those that are missing, 0 where nobody counted
 	Why  Why
 }
 
@@ -56,37 +56,41 @@ func Cut(m capture.Mail, c capture.Content) (capture.Mail, []Left) {
 	images := imagesOf(m)
 	files, left := pick(m.Attachments, images, c)
 	m.Attachments = files
-	m = texts(m, images, c.NewestOnly)
+	m, short := texts(m, images, c.NewestOnly)
 	m, long := Fit(m, EmailLimits)
+	if short && long == nil {
+		long = []Left{{Why: WhyLong}}
+	}
 	return m, append(left, long...)
 }
 
-// texts makes the HTML safe and, where only the newest part is wanted, cuts both texts.
-func texts(m capture.Mail, images map[string]string, newest bool) capture.Mail {
+// texts makes the HTML safe and, where only the newest part is wanted, cuts both texts. It reports
+// whether the HTML was too long to be read to its end; then a mark stands there.
+func texts(m capture.Mail, images map[string]string, newest bool) (capture.Mail, bool) {
 	if m.HTML == "" {
 		if newest {
 			m.Text = newestText(m.Text, m.Subject)
 		}
-		return m
+		return m, false
 	}
 	// A text that was made from the HTML is made again, so that both say the same.
-	derived := m.Text == "" || m.Text == mailparse.HTMLText(m.HTML)
+	again := m.Text == "" || m.Text == mailparse.HTMLText(m.HTML)
 	var gone []span
 	if newest {
 		gone = historyOfHTML(m.HTML, m.Subject)
 	}
+	if len(gone) > 0 && !again {
+		// So it is where the history is not found in the text.
+		newer := newestText(m.Text, m.Subject)
+		m.Text, again = newer, newer == m.Text
+	}
 	p := page{images: images, gone: gone}
 	m.HTML = sanitise(p.rewrite(m.HTML))
-	switch {
-	case derived:
-		m.Text = mailparse.HTMLText(m.HTML)
-	case len(gone) > 0:
-		// Both say the same again: where the history is not found in the text, it is made anew.
-		if short := newestText(m.Text, m.Subject); short != m.Text {
-			m.Text = short
-		} else {
-			m.Text = mailparse.HTMLText(m.HTML)
-		}
+	if p.short {
+		m.HTML += markHTML
 	}
-	return m
+	if again {
+		m.Text = mailparse.HTMLText(m.HTML)
+	}
+	return m, p.short
 }

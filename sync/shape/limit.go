@@ -26,7 +26,10 @@ var (
 const noteRoom = 2_000
 
 // mark stands, in no language, where a text was cut.
-const mark = "[…]"
+const (
+	mark     = "[…]"
+	markHTML = "<p>" + mark + "</p>"
+)
 
 // Fit cuts the texts of m to lim, with a visible mark where one was cut, and says how much of the
 // text is missing. It never cuts within a character, an HTML tag or an entity, and closes what an

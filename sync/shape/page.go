@@ -3,6 +3,7 @@ package shape
 import (
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
@@ -10,7 +11,7 @@ import (
 
 // What one HTML text may cost. What is beyond cannot be saved anyway, or helps nobody.
 const (
-	maxSource = 2 << 20     // bytes that are read
+	maxSource = 1 << 20     // bytes that are read
 	maxPage   = 3 * 131_072 // bytes that are written: no field holds more, in any script
 	maxTags   = 20_000      // elements that are kept; the text of further ones stays
 	maxNest   = 100         // elements within each other; deeper ones are opened flat
@@ -34,6 +35,7 @@ type page struct {
 	hidden  atom.Atom   // the element whose content is no text, 0 for none
 	depth   int         // of elements of the same name within it
 	tags    int
+	short   bool // the end of the document was left out
 }
 
 // skipped is an element that is not written, and how many were open when it began.
@@ -45,12 +47,16 @@ type skipped struct {
 // rewrite returns the shaped document.
 func (p *page) rewrite(source string) string {
 	if len(source) > maxSource {
-		source = strings.ToValidUTF8(source[:maxSource], "")
+		source, p.short = strings.ToValidUTF8(source[:maxSource], ""), true
 	}
 	z := html.NewTokenizer(strings.NewReader(source))
-	for at := 0; p.out.Len() < maxPage; {
+	for at := 0; ; {
 		kind := z.Next()
 		if kind == html.ErrorToken {
+			break
+		}
+		if p.out.Len() >= maxPage {
+			p.short = true
 			break
 		}
 		from := at
@@ -71,7 +77,7 @@ func (p *page) token(kind html.TokenType, z *html.Tokenizer, gone bool) {
 	switch kind {
 	case html.TextToken:
 		if p.hidden == 0 && !gone {
-			p.out.WriteString(escape(string(z.Text())))
+			p.text(z.Text())
 		}
 	case html.StartTagToken, html.SelfClosingTagToken:
 		name, _ := z.TagName()
@@ -98,6 +104,22 @@ func (p *page) token(kind html.TokenType, z *html.Tokenizer, gone bool) {
 				p.hidden = 0
 			}
 		}
+	}
+}
+
+// text writes words, as far as there is room.
+func (p *page) text(b []byte) {
+	for len(b) > 0 {
+		if p.out.Len() >= maxPage {
+			p.short = true
+			return
+		}
+		n := min(len(b), 4<<10)
+		for n < len(b) && !utf8.RuneStart(b[n]) {
+			n++
+		}
+		p.out.WriteString(escape(string(b[:n])))
+		b = b[n:]
 	}
 }
 

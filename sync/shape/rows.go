@@ -1,6 +1,7 @@
 package shape
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 
@@ -56,7 +57,7 @@ func (w *walker) walk(source string) bool {
 		switch kind {
 		case html.TextToken:
 			if w.hidden == 0 {
-				w.text(string(z.Text()), from, at)
+				w.text(z.Text(), from, at)
 			}
 		case html.StartTagToken, html.SelfClosingTagToken:
 			name, _ := z.TagName()
@@ -69,38 +70,43 @@ func (w *walker) walk(source string) bool {
 	return false
 }
 
-func (w *walker) text(s string, from, to int) {
-	words := strings.Join(strings.Fields(s), " ")
-	if words == "" {
-		if w.line.Len() > 0 {
+// text adds what stands between two tags to the line. Only as much of it is read as a line keeps.
+func (w *walker) text(s []byte, from, to int) {
+	space := w.line.Len() > 0 && len(s) > 0 && isSpace(s[0])
+	found := false
+	for word := range bytes.FieldsSeq(s) {
+		if !found && w.line.Len() == 0 {
+			w.cur = row{from: from, quoted: w.box.quoted, sign: w.box.sign, intro: w.box.intro}
+			if w.box.fresh {
+				w.cur.from, w.box.fresh = w.box.from, false
+			}
+		}
+		found = true
+		if w.line.Len() >= maxLine {
+			break
+		}
+		if space {
 			w.line.WriteByte(' ')
 		}
-		return
+		w.line.Write(word[:min(len(word), maxLine)])
+		space = true
 	}
-	if w.line.Len() == 0 {
-		w.cur = row{from: from, quoted: w.box.quoted, sign: w.box.sign, intro: w.box.intro}
-		if w.box.fresh {
-			w.cur.from, w.box.fresh = w.box.from, false
-		}
+	if found {
+		w.cur.to = to
 	}
-	if w.line.Len() < maxLine {
-		if strings.TrimLeft(s[:1], " \t\r\n") == "" && w.line.Len() > 0 {
-			w.line.WriteByte(' ')
-		}
-		w.line.WriteString(prefix(words, maxLine))
-		if strings.TrimRight(s[len(s)-1:], " \t\r\n") == "" {
-			w.line.WriteByte(' ')
-		}
+	if w.line.Len() > 0 && w.line.Len() < maxLine && len(s) > 0 && isSpace(s[len(s)-1]) {
+		w.line.WriteByte(' ')
 	}
-	w.cur.to = to
 }
+
+func isSpace(c byte) bool { return c == ' ' || '\t' <= c && c <= '\r' }
 
 // newLine ends the line that is being read.
 func (w *walker) newLine() {
 	if w.line.Len() == 0 {
 		return
 	}
-	s := prefix(strings.TrimSpace(w.line.String()), maxLine)
+	s := prefix(strings.TrimSpace(strings.ToValidUTF8(w.line.String(), "")), maxLine)
 	w.line.Reset()
 	if s == "" {
 		return
@@ -151,7 +157,7 @@ func (w *walker) image(z *html.Tokenizer, at span) {
 			continue
 		}
 		if _, own := contentID(string(value[:min(len(value), maxTarget)])); own {
-			w.text("[image]", at.from, at.to)
+			w.text([]byte("[image]"), at.from, at.to)
 		}
 	}
 }

@@ -17,7 +17,7 @@ func TestF05InlineImages(t *testing.T) {
 		Attachments: []capture.Attachment{
 			{Index: 0, Name: "logo.png", Type: "image/png", ContentID: "logo@x", Inline: true, Size: 10},
 			{Index: 1, Name: "chart.png", Type: "image/png", ContentID: "chart@x", Inline: true, Size: 10},
-			{Index: 2, Name: "photo.jpg", Type: "image/jpeg", ContentID: "photo@x", Inline: true, Size: 10}, // shown nowhere: a phone sent it so
+			{Index: 2, Name: "photo.jpg", Type: "image/jpeg", ContentID: "photo@x", Inline: true, Size: 10},     // shown nowhere: a phone sent it so
 			{Index: 3, Name: "offer.pdf", Type: "application/pdf", ContentID: "logo@x", Inline: true, Size: 10}, // no picture, whatever its id
 		},
 	}
@@ -122,7 +122,12 @@ func TestF08TextLimits(t *testing.T) {
 			t.Errorf("%s: task of %d and %d units", name, units(task.Text), units(task.Subject))
 		}
 	}
-	m := capture.Mail{Header: capture.Header{Subject: "s"}, Text: "short\r\n\r\n", HTML: "<p>short</p>", RawHeaders: "A: b\r\n"}
+	// What is not even read is marked too.
+	m := capture.Mail{HTML: "<p>begin</p><!--" + strings.Repeat("x", maxSource) + "--><p>end</p>"}
+	if got, left := Cut(m, full()); got.HTML != "<p>begin</p><p>[…]</p>" || got.Text != "begin\n\n[…]" || whys(left) != ":long" {
+		t.Errorf("HTML %q, text %q, left out %v", got.HTML, got.Text, left)
+	}
+	m = capture.Mail{Header: capture.Header{Subject: "s"}, Text: "short\r\n\r\n", HTML: "<p>short</p>", RawHeaders: "A: b\r\n"}
 	if got, left := Fit(m, EmailLimits); fmt.Sprint(got) != fmt.Sprint(m) || left != nil {
 		t.Errorf("what fits was changed: %+v, %v", got, left)
 	}

@@ -14,12 +14,11 @@ func cutHTML(source string, limit int) (string, bool) {
 	if _, missing := cut(source, limit); !missing {
 		return source, false
 	}
-	const end = "<p>" + mark + "</p>"
 	var (
 		out     strings.Builder
 		open    []string
 		closing int // units that ending all that is open takes
-		room    = limit - units(end)
+		room    = limit - units(markHTML)
 		z       = html.NewTokenizer(strings.NewReader(source))
 	)
 	for {
@@ -41,7 +40,7 @@ func cutHTML(source string, limit int) (string, bool) {
 			switch {
 			case kind == html.StartTagToken && !void:
 				if need+len("</>")+len(tag) > room-closing {
-					return finish(&out, open, end), true
+					return finish(&out, open), true
 				}
 				open, closing = append(open, tag), closing+len("</>")+len(tag)
 			case kind == html.EndTagToken:
@@ -50,23 +49,23 @@ func cutHTML(source string, limit int) (string, bool) {
 				}
 				open, closing = open[:len(open)-1], closing-len("</>")-len(tag)
 				if need > room-closing {
-					return finish(&out, append(open, tag), end), true
+					return finish(&out, append(open, tag)), true
 				}
 			case need > room-closing:
-				return finish(&out, open, end), true
+				return finish(&out, open), true
 			}
 		}
 		out.WriteString(raw)
 		room -= need
 	}
-	return finish(&out, open, end), true
+	return finish(&out, open), true
 }
 
-func finish(out *strings.Builder, open []string, end string) string {
+func finish(out *strings.Builder, open []string) string {
 	for i := len(open) - 1; i >= 0; i-- {
 		out.WriteString("</" + open[i] + ">")
 	}
-	return out.String() + end
+	return out.String() + markHTML
 }
 
 // cutEntities cuts a text of HTML, as it is written, before an entity rather than within one.

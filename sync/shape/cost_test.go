@@ -1,0 +1,60 @@
+package shape
+
+import (
+	"runtime"
+	"strings"
+	"testing"
+
+	"hawser/sync/capture"
+)
+
+// maxCost is what one mail may take of memory, all that is allocated counted together.
+const maxCost = 32 << 20
+
+// bombs are texts made to cost much.
+func bombs() map[string]string {
+	repeat := func(s string) string { return strings.Repeat(s, (1<<20)/len(s)) }
+	return map[string]string{
+		"divs": repeat("<div>"), "ends": repeat("</div>"), "pairs": repeat("<b></b>"), "breaks": repeat("<br>"), "anchors": repeat("<a href=https://x.example/>"),
+		"paragraphs": repeat("<p>x"), "cells": repeat("<table><tr><td>"), "lists": repeat("<ul><li>"), "tags": repeat("<"), "attributes": "<p " + repeat("a=b ") + ">x",
+		"attribute": "<p title='" + repeat("x") + "'>x", "styles": repeat("<p style='color:red;margin:0;padding:0'>x</p>"), "style": "<p style='" + repeat("color:red;") + "'>x",
+		"styles of escapes": repeat(`<p style="color:\75 \72 \6c">`), "styles of parens": "<p style=\"color:" + strings.Repeat("rgb(", 240) + "\">x", "entities": repeat("&amp;"), "bare amps": repeat("&"),
+		"comments": repeat("<!--"), "comment": "<!--" + repeat("x"), "pictures": repeat("<img src=cid:a alt=b>"), "quotes": repeat("<blockquote type=cite>"), "quoted": repeat("> x\n"),
+		"colons": repeat("On 5.5. at 10:00 a@b:\n"), "labels": repeat("From: a\n"), "labels 2": repeat("From: a<br>Subject: b<br>"), "dashes": repeat("-- \n"), "rules": repeat("_____\n"), "lines": repeat("\n"),
+		"titles": repeat("-----Original Message----\n"), "inline": repeat("in re in re\n"), "wrote": repeat("On 5 May 10:00 he wrote\n"), "links": repeat("https://box.com/s/x "), "no links": repeat("http"),
+		"cjk": repeat("日本"), "accents": repeat("\u0301"), "joiners": repeat("\u200d"), "flags": repeat("🇩"), "svg": repeat("<svg>"), "raw": repeat("<textarea>"), "plaintext": "<plaintext>" + repeat("<b>"),
+		"signatures": repeat("<div class=gmail_signature>x</div>"), "long lines": repeat(strings.Repeat("x", 5000) + ":\n"), "quotes and own": repeat("> a\nb\n"), "spaces": repeat(" \n"),
+	}
+}
+
+// TestA55BombsCostLittle counts what is allocated. Time is measured where it means something, in
+// the fuzz targets.
+func TestA55BombsCostLittle(t *testing.T) {
+	for name, text := range bombs() {
+		m := capture.Mail{Text: text, HTML: text, RawHeaders: text, Header: capture.Header{Subject: text[:min(len(text), 1<<16)]}}
+		used := allocated(func() {
+			got, _ := Cut(m, content(newestOnly))
+			Links(got)
+			checkLimits(t, got)
+		})
+		if used > maxCost {
+			t.Errorf("%s: %d MB were allocated", name, used>>20)
+		}
+	}
+}
+
+// allocated returns how many bytes f allocates in all. Nothing else may run.
+func allocated(f func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	f()
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc
+}
+
+func checkLimits(t *testing.T, m capture.Mail) {
+	t.Helper()
+	if units(m.Text) > EmailLimits.Text || units(m.HTML) > EmailLimits.HTML || units(m.Subject) > EmailLimits.Subject || units(m.RawHeaders) > EmailLimits.Headers {
+		t.Errorf("more than its fields hold: %d, %d, %d, %d", units(m.Text), units(m.HTML), units(m.Subject), units(m.RawHeaders))
+	}
+}
