@@ -33,6 +33,15 @@ const (
 // described are the objects whose describe is asked for, in one composite call.
 var described = []string{mailType, relation, taskType, fileType, document, contact, lead, user, account, deal, dealRole, issue}
 
+// needed are the fields that are kept of objects which have many and of which few are of use.
+var needed = map[string][]string{
+	account:  {"Name"},
+	document: {"Title"},
+	deal:     {"Name", "StageName", "IsClosed", "AccountId"},
+	dealRole: {"OpportunityId", "ContactId"},
+	issue:    {"Subject", "CaseNumber", "IsClosed", "ContactId"},
+}
+
 // schema is what the user sees of the org, as of one moment. It is never changed once built.
 type schema struct {
 	at      time.Time
@@ -124,6 +133,9 @@ func describeReader(o *object) reader {
 					var f field
 					if err := dec.Decode(&f); err != nil {
 						return err
+					}
+					if few, ok := needed[o.name]; ok && !slices.Contains(few, f.Name) {
+						return nil
 					}
 					// Picklists can be long; only the states of a task are of use.
 					if o.name != taskType || f.Name != "Status" {
