@@ -113,6 +113,7 @@ type admission struct {
 	mail     *sql.Stmt
 	queued   *sql.Stmt
 	filtered *sql.Stmt
+	before   *sql.Stmt
 	content  *sql.Stmt
 	place    *sql.Stmt
 	folders  folders
@@ -138,6 +139,7 @@ func newAdmission(ctx context.Context, tx *sql.Tx, d *DB) (*admission, error) {
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING`},
 		{&a.queued, "SELECT id, state, mark, why FROM mail WHERE key = ?"},
 		{&a.filtered, "INSERT INTO filtered (id, hash, print, reason, at) VALUES (?, ?, ?, ?, ?) ON CONFLICT (hash) DO NOTHING"},
+		{&a.before, "SELECT f.id, f.reason, r.sealed FROM filtered f JOIN reason r ON r.id = f.reason WHERE f.hash = ?"},
 		{&a.content, insertContent},
 		{&a.place, "INSERT INTO place (folder, validity, uid) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"},
 	} {
@@ -156,7 +158,7 @@ func newAdmission(ctx context.Context, tx *sql.Tx, d *DB) (*admission, error) {
 }
 
 func (a *admission) close() {
-	for _, s := range []*sql.Stmt{a.mail, a.queued, a.filtered, a.content, a.place} {
+	for _, s := range []*sql.Stmt{a.mail, a.queued, a.filtered, a.before, a.content, a.place} {
 		if s != nil {
 			_ = s.Close() // its transaction ends right after and reports for it
 		}

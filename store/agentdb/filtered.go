@@ -136,8 +136,7 @@ const (
 func (a *admission) filteredBefore(ctx context.Context, m *NewMail, r row) (standing, error) {
 	var id, reason int64
 	var sealed []byte
-	err := a.tx.QueryRowContext(ctx, `SELECT f.id, f.reason, r.sealed FROM filtered f JOIN reason r ON r.id = f.reason
-		WHERE f.hash = ?`, r.hash).Scan(&id, &reason, &sealed)
+	err := a.before.QueryRowContext(ctx, r.hash).Scan(&id, &reason, &sealed)
 	if errors.Is(err, sql.ErrNoRows) {
 		return unknown, nil
 	}

@@ -27,11 +27,13 @@ func BenchmarkFiltered(b *testing.B) {
 	b.ReportMetric(float64(m.open.Microseconds())/1000, "open-ms")
 	b.ReportMetric(float64(m.count.Nanoseconds())/1000, "counts-us")
 	b.ReportMetric(float64(m.known.Nanoseconds())/1000, "known-us/key")
+	b.ReportMetric(float64(m.idle.Microseconds())/1000, "tidy-nothing-ms")
+	b.ReportMetric(float64(m.purge.Microseconds())/1000, "tidy-all-ms")
 }
 
 type filteredCost struct {
-	admit, open, count, known time.Duration
-	bytes                     float64
+	admit, open, count, known, idle, purge time.Duration
+	bytes                                  float64
 }
 
 func fillFiltered(b *testing.B, path string) (m filteredCost) {
@@ -74,10 +76,19 @@ func fillFiltered(b *testing.B, path string) (m filteredCost) {
 		}
 	}
 	m.known = time.Since(start) / (manyFiltered / 100)
+	m.idle, m.purge = timeTidy(b, d, d.now(), 0), timeTidy(b, d, d.now().Add(Kept+time.Hour), manyFiltered)
 	if err := d.Close(); err != nil {
 		b.Fatal(err)
 	}
 	return m
+}
+
+func timeTidy(b *testing.B, d *DB, now time.Time, want int) time.Duration {
+	start := time.Now()
+	if t, err := d.Tidy(b.Context(), now); err != nil || t.Filtered != want {
+		b.Fatalf("%+v, %v", t, err)
+	}
+	return time.Since(start)
 }
 
 func filterBatch(b *testing.B, d *DB, keys []capture.Key, n int) {

@@ -106,8 +106,8 @@ func (f *forgetting) about(t *trace) (bool, error) {
 }
 
 func (f *forgetting) mail(ctx context.Context, t *trace) error {
-	if t.thread.Valid {
-		if err := f.title(ctx, t.thread.Int64); err != nil {
+	if t.thread.Valid { // the title of a conversation that the address took part in
+		if err := (&threads{db: f.db, tx: f.tx}).rename(ctx, t.thread.Int64, ""); err != nil {
 			return err
 		}
 	}
@@ -128,12 +128,6 @@ func (f *forgetting) mail(ctx context.Context, t *trace) error {
 		f.found.Records = append(f.found.Records, e)
 	}
 	return leave(ctx, f.tx, t.id, left{f.now, rules.SkippedByHand})
-}
-
-// title empties the title of a conversation that the address took part in.
-func (f *forgetting) title(ctx context.Context, thread int64) error {
-	_, err := f.tx.ExecContext(ctx, "UPDATE thread SET title = ? WHERE id = ?", f.db.seal.Seal(aad("thread", thread), nil), thread)
-	return err
 }
 
 // line tells of a captured mail and takes the address out of its reasons.

@@ -199,13 +199,21 @@ func (t *threads) find(ctx context.Context, key []byte, ids []string) (thread sq
 }
 
 func (t *threads) make(ctx context.Context, title string, since time.Time) (int64, error) {
-	var id int64
-	if err := t.tx.QueryRowContext(ctx, "SELECT coalesce(max(id), 0) + 1 FROM thread").Scan(&id); err != nil {
+	res, err := t.tx.ExecContext(ctx, "INSERT INTO thread (title, since) VALUES (x'', ?)", since.UnixMilli())
+	if err != nil {
 		return 0, err
 	}
-	_, err := t.tx.ExecContext(ctx, "INSERT INTO thread (id, title, since) VALUES (?, ?, ?)",
-		id, t.db.seal.Seal(aad("thread", id), []byte(title)), since.UnixMilli())
-	return id, err
+	id, err := res.LastInsertId()
+	if err != nil {
+		return 0, err
+	}
+	return id, t.rename(ctx, id, title)
+}
+
+// rename seals a title, which takes the number of its conversation.
+func (t *threads) rename(ctx context.Context, id int64, title string) error {
+	_, err := t.tx.ExecContext(ctx, "UPDATE thread SET title = ? WHERE id = ?", t.db.seal.Seal(aad("thread", id), []byte(title)), id)
+	return err
 }
 
 // join makes id part of a conversation, and counts its mail where the ledger has it.

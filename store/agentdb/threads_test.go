@@ -100,6 +100,9 @@ func TestFeatureC04Thread(t *testing.T) {
 	if list, err := d.Threads(ctx); err != nil || len(list) != 0 {
 		t.Errorf("threads %+v %v", list, err)
 	}
+	if next, err := d.FollowThread(ctx, []string{"<a@x>"}, "Offer 7", since); err != nil || next == id {
+		t.Errorf("the number %d was given twice, %v", next, err)
+	}
 	check(t, d)
 }
 

@@ -1,8 +1,9 @@
 -- +goose Up
 
--- Conversations that are followed. Its mails are known by keyed hashes of their keys.
+-- Conversations that are followed. Their mails are known by keyed hashes of their keys. A number
+-- is given once: a screen may show one that was stopped meanwhile.
 CREATE TABLE thread (
-	id    INTEGER PRIMARY KEY,
+	id    INTEGER PRIMARY KEY AUTOINCREMENT,
 	title BLOB    NOT NULL, -- sealed
 	since INTEGER NOT NULL
 ) STRICT;
