@@ -12,7 +12,7 @@ GOFLAGS_BUILD := -trimpath -ldflags '$(LDFLAGS)'
 # The programs of this machine: the agent and the backend.
 PROGRAMS := hawser hawserd
 
-.PHONY: help demo test check build bench cross deps
+.PHONY: help demo test check build bench cross rows deps
 
 help: ## say what can be done here
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ cross: ## Windows built for amd64 and arm64, macOS vetted
 	@mkdir -p dist/windows-amd64 dist/windows-arm64
 	@for arch in amd64 arm64; do GOOS=windows GOARCH=$$arch go build $(GOFLAGS_BUILD) -o dist/windows-$$arch/ ./app/cmd/hawser; done
 	@GOOS=darwin go vet ./sync/... ./auth/... ./store/... ./app/config ./app/control ./app/logging ./app/text
+
+rows: ## what is promised, row by row, and the tests of each
+	@go test -short -count=1 -run '^TestRows$$' -v ./app/agent | sed -n 's/.*rows_test.go:[0-9]*: //p'
 
 deps: ## install what the tests need (Debian and Ubuntu), saying what it does
 	@app/agent/testdata/deps.sh

@@ -28,6 +28,10 @@ type choosing struct {
 	hits    map[string]int  // of the last dry run, by rule
 }
 
+// clockSlack is how far the mailbox's clock may be behind ours without a mail that comes right
+// after automatic capture was turned on being taken for an old one.
+const clockSlack = time.Minute
+
 // maxFileSize bounds the limits of attachments that a person may choose, bytes.
 const maxFileSize = 36 << 20
 
@@ -128,7 +132,7 @@ func (a *Agent) Choose(ctx context.Context, c capture.Choices) error {
 	case !c.Automatic:
 		c.Since = time.Time{}
 	case !before.Automatic:
-		c.Since = a.now()
+		c.Since = a.now().Add(-clockSlack)
 	default:
 		c.Since = before.Since
 	}

@@ -76,11 +76,11 @@ func (a *Agent) follow(ctx context.Context, refs []capture.Ref, past bool) error
 	if err != nil {
 		return err
 	}
-	since := a.now()
-	if past {
-		since = everything
-	}
 	for _, item := range items {
+		since := item.Received // by the mailbox's clock, as that of the mails to come
+		if past {
+			since = everything
+		}
 		h, err := mailparse.ReadHeader(item.Raw)
 		if err != nil {
 			return fault.New(fault.MailUnreadable, "read header", err)

@@ -13,6 +13,7 @@ import (
 	"hawser/app/control"
 	"hawser/store/agentdb"
 	"hawser/sync/capture"
+	"hawser/sync/deliver"
 	"hawser/sync/fault"
 	"hawser/sync/imapsource"
 	"hawser/sync/mailparse"
@@ -231,8 +232,10 @@ func (a *Agent) RetryItem(ctx context.Context, id int64) error {
 	case err != nil:
 	case item.State != agentdb.Held.String():
 		err = a.db.Retry(ctx, id)
-	case item.Stored:
+	case item.Stored && item.Why == fault.Unmatched: // look the people up again
 		err = a.db.Release(ctx, id)
+	case item.Stored: // the person saw it and wants it saved, whoever is in it
+		err = a.db.Answer(ctx, id, deliver.AnswerUnmatched, deliver.Yes, false)
 	default:
 		err = a.fetchAgain(ctx, item)
 	}

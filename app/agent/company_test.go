@@ -215,6 +215,9 @@ func TestFeatureA07Activation(t *testing.T) {
 	if out, _ := c.user.run("status"); !strings.Contains(out, "Your company has not enabled you yet") {
 		t.Errorf("the status says: %s", out)
 	}
+	if out := c.user.hawser("why", "<any@mail.example>"); !strings.Contains(out.stdout, "Your company has not enabled you yet") || !strings.Contains(out.stdout, "administrator") {
+		t.Errorf("why says: %s%s", out.stdout, out.stderr)
+	}
 	c.user.kill() // a proven identity outlives a crash
 	c.user.start()
 	c.state(control.Waiting, 10*time.Second)

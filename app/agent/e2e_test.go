@@ -43,7 +43,7 @@ func (s *scene) fillMailbox() [][]byte {
 	return append(folder, rest[:byKeyword]...)
 }
 
-// TestEveryMarkedMailBecomesOneRecord carries 1,200 marked mails of 5,200 from a real Dovecot into
+// TestEveryMarkedMailBecomesOneRecord (row C01) carries 1,200 marked mails of 5,200 from a real Dovecot into
 // the pretend org, and holds the records against an independent reading of the sources.
 func TestEveryMarkedMailBecomesOneRecord(t *testing.T) {
 	if testing.Short() {
@@ -169,7 +169,7 @@ func (s *scene) filesByRecord() map[string][][]byte {
 	return files
 }
 
-// TestMarkedWhileIdle marks mails in an idle agent's mailbox: each is a record within 3 s.
+// TestMarkedWhileIdle (row D08) marks mails in an idle agent's mailbox: each is a record within 3 s.
 func TestMarkedWhileIdle(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a real Dovecot")
@@ -255,7 +255,7 @@ func TestSilentDeath(t *testing.T) {
 	s.await(1, 30*time.Second)
 }
 
-// TestNothingStaysBehind plants canary words everywhere a mail and a sign-in have room for them
+// TestNothingStaysBehind (row G01) plants canary words everywhere a mail and a sign-in have room for them
 // and looks for them in every file, in the log, in argv, the environment and a crash dump.
 func TestNothingStaysBehind(t *testing.T) {
 	if testing.Short() {

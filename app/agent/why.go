@@ -52,7 +52,7 @@ func (a *Agent) Why(ctx context.Context, word string) (control.Why, error) {
 			return w, err
 		}
 		id = head.MessageID
-	} else if id = capture.NormaliseMessageID(strings.TrimSpace(word)); id == "" {
+	} else if id = capture.NormaliseMessageID(word); id == "" || strings.ContainsAny(strings.TrimSpace(word), " \t") {
 		return w, fault.New(fault.Usage, "read Message-ID", nil)
 	}
 	r, found, err := a.db.Reason(ctx, capture.MailKey(a.bound().account, id))
