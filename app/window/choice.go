@@ -4,6 +4,7 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
 	"hawser/sync/capture"
@@ -130,15 +131,14 @@ func (a *app) level(l capture.Level) string {
 	return string(l)
 }
 
-// fact is a line "name: value" of a detail.
-func fact(name string, value fyne.CanvasObject) fyne.CanvasObject {
-	n := muted(name)
-	return rows(-12, n, value)
-}
-
 // bullet is a line with a mark before it.
 func bullet(g mark, o fyne.CanvasObject) fyne.CanvasObject {
-	return container.NewBorder(nil, nil, container.NewVBox(gapOf(1), widget.NewIcon(g)), nil, o)
+	return container.NewBorder(nil, nil, lead(g), nil, o)
+}
+
+// lead is a mark at the height of the first line of text beside it.
+func lead(g fyne.Resource) fyne.CanvasObject {
+	return rows(0, gapOf(theme.InnerPadding()-1), widget.NewIcon(g))
 }
 
 // picture is an image of a fixed size.

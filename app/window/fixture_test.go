@@ -42,6 +42,14 @@ func busyAgent() *controltest.Agent {
 		it := control.DryRunItem{Mail: m, Verdict: []string{"save", "filtered", "filtered", "held"}[i%4], Why: []string{"", "no-rule-allows", "kind-list", "sensitive-word"}[i%4]}
 		a.Tried.Items = append(a.Tried.Items, it)
 	}
+	a.Apps = map[string]control.App{
+		"salesforce": {Side: "salesforce", Site: "https://acme.my.site.com/partners", ClientID: "3MVG9lKcPoNINVBKb4", Scopes: []string{"api", "openid", "refresh_token"}},
+		"mail":       {Side: "mail", Site: "https://login.mail.example", ClientID: "hawser", Scopes: []string{"openid", "mail"}, AdminLink: "https://login.mail.example/approve"}}
+	a.Options = []control.Setting{
+		{Key: control.SetStartAtLogin, Value: "on", Values: []string{"on", "off"}, Origin: control.OriginCompany, Locked: true, By: "Acme Marine"},
+		{Key: control.SetNotices, Value: "on", Values: []string{"on", "off"}, Origin: control.OriginYou},
+		{Key: control.SetLanguage, Value: "", Values: []string{"", "de", "en"}, Origin: control.OriginDefault}}
+	a.Known = []control.Alias{{Address: "ann@example.com", Primary: true, On: true, Source: control.FromSignIn}, {Address: "ann.smith@example.com", On: true, Source: control.FromProvider}, {Address: "sales@example.com", Source: control.FromSent}}
 	a.Sent[5].Removed = now.Add(-time.Hour)
 	a.Sent[6].Matched = nil
 	a.Previews = map[string]control.Preview{}

@@ -37,6 +37,8 @@ var (
 	glyphSearch   = mark{"search", `<circle cx="11" cy="11" r="6.5"/><path d="M16 16l4.5 4.5"/>`, ""}
 	glyphUndo     = mark{"undo", `<path d="M8.5 4.5L4 9l4.5 4.5"/><path d="M4 9h10a5.500 5.500 0 0 1 0 11h-4"/>`, ""}
 	glyphClose    = mark{"close", `<path d="M7 7l10 10M17 7L7 17"/>`, ""}
+	glyphNow      = mark{"now", `<circle cx="12" cy="12" r="9"/><path d="M10 8l4 4-4 4"/>`, ""}
+	glyphCopy     = mark{"copy", `<path d="M9 8.5h10.5V20H9z"/><path d="M15 8.500V4H4.500v11.500H9"/>`, ""}
 	glyphBin      = mark{"bin", `<path d="M4.5 7h15M9.500 7V4.500h5V7M6.500 7l1 13h9l1-13"/>`, ""}
 	glyphTie      = mark{"tie", `<path d="M10 14a4 4 0 0 0 6 .4l3-3a4 4 0 0 0-5.700-5.700l-1.500 1.500"/><path d="M14 10a4 4 0 0 0-6-.4l-3 3a4 4 0 0 0 5.700 5.700l1.500-1.500"/>`, ""}
 )

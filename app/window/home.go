@@ -123,8 +123,6 @@ func (h *home) drawState() {
 
 func drawConnection(c connection) fyne.CanvasObject {
 	glyph := map[string]mark{"mail": glyphMail, "calendar": glyphCalendar, "salesforce": glyphCloud, "company": glyphCompany}[c.Glyph]
-	icon := widget.NewIcon(glyph)
-	mood := widget.NewIcon(c.Tone.icon())
 	words := rows(-6, bold(c.Name), muted(c.Who))
 	if c.Last != "" {
 		words.Add(caption(c.Last))
@@ -135,8 +133,7 @@ func drawConnection(c connection) fyne.CanvasObject {
 		words.Add(f)
 		words.Add(label(c.Fix))
 	}
-	top := func(o fyne.CanvasObject) fyne.CanvasObject { return container.NewVBox(gapOf(2), o) }
-	return container.NewBorder(nil, nil, top(icon), top(mood), words)
+	return container.NewBorder(nil, nil, lead(glyph), lead(c.Tone.icon()), words)
 }
 
 func drawTile(t tile) fyne.CanvasObject {
@@ -158,6 +155,12 @@ func (h *home) do(action string) {
 			func() { h.a.shell.notify(toneBusy, h.a.t("window.do-checked")) })
 	case actResume:
 		h.a.tell(func(ctx context.Context, g control.Agent) error { return g.Resume(ctx) }, nil)
+	case actSignInMail:
+		h.a.signIn(sideMail)
+	case actSignInSalesforce:
+		h.a.signIn(sideSalesforce)
+	case actSetUp:
+		h.a.setUp()
 	case actDecide:
 		h.a.open(PageActivity)
 	}

@@ -94,7 +94,7 @@ func (p *preview) verdict(v control.Preview) fyne.CanvasObject {
 	case "filtered":
 		t, head, body = toneNeutral, a.t("window.verdict-filtered"), a.reason(v.Why)
 	}
-	return tinted(t, container.NewBorder(nil, nil, container.NewVBox(gapOf(2), widget.NewIcon(t.icon())), nil, rows(-8, bold(head), label(body))))
+	return tinted(t, container.NewBorder(nil, nil, lead(t.icon()), nil, rows(-8, bold(head), label(body))))
 }
 
 // records are those that the mail would be tied to.

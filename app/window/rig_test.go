@@ -38,6 +38,7 @@ type stage struct {
 	text              float32
 	size              fyne.Size
 	agent             *controltest.Agent // nil: none runs
+	status            *control.Status    // nil: the agent's own
 }
 
 func newRig(t *testing.T, s stage) *rig {

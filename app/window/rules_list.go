@@ -76,7 +76,7 @@ func (r *rulesPage) words(n int, rule capture.Rule) fyne.CanvasObject {
 		}
 		parts.Add(h)
 	}
-	return container.NewBorder(nil, nil, container.NewVBox(gapOf(2), widget.NewIcon(t.icon())), nil, parts)
+	return container.NewBorder(nil, nil, lead(t.icon()), nil, parts)
 }
 
 // tools are the buttons of a rule of one's own.

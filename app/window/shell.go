@@ -23,14 +23,17 @@ type shell struct {
 	body  *fyne.Container // the page in view
 	news  *fyne.Container
 	turn  int // counts news, so that an old timer leaves a newer line alone
+	pages fyne.CanvasObject
+	main  *fyne.Container // the pages, or what covers them
 	all   *fyne.Container
 }
 
 func newShell(a *app) *shell {
 	s := &shell{a: a, items: map[string]*navItem{}, body: container.NewStack(), news: container.NewStack()}
 	s.side = s.column()
-	s.all = container.NewStack(newBackdrop(), container.NewBorder(nil, nil, s.side, nil,
-		container.NewBorder(nil, s.news, nil, nil, s.body)))
+	s.pages = container.NewBorder(nil, nil, s.side, nil, s.body)
+	s.main = container.NewStack(s.pages)
+	s.all = container.NewStack(newBackdrop(), container.NewBorder(nil, s.news, nil, nil, s.main))
 	return s
 }
 
@@ -77,6 +80,15 @@ func iconResource() fyne.Resource {
 		return glyphMail // never: the file is part of the program
 	}
 	return fyne.NewStaticResource("hawser-256.png", raw)
+}
+
+// cover shows something instead of the pages; nil shows the pages again.
+func (s *shell) cover(o fyne.CanvasObject) {
+	if o == nil {
+		o = s.pages
+	}
+	s.main.Objects = []fyne.CanvasObject{o}
+	s.main.Refresh()
 }
 
 // put brings a page to view and marks it in the column.
@@ -133,7 +145,7 @@ func (s *shell) clear(turn int) {
 // gone shows that there is no agent to ask.
 func (s *shell) gone() {
 	a := s.a
-	parts := rows(gapSmall, title(a.t("window.gone-title")), label(a.t("window.gone-body")), label(a.t("window.gone-fix")))
+	parts := rows(gapSmall, cardTitle(a.t("window.gone-title")), label(a.t("window.gone-body")), label(a.t("window.gone-fix")))
 	if a.cfg.Start != nil {
 		parts.Add(cols(0, primary(a.t("window.gone-start"), func() {
 			if err := a.cfg.Start(); err != nil {
@@ -141,8 +153,7 @@ func (s *shell) gone() {
 			}
 		})))
 	}
-	s.body.Objects = []fyne.CanvasObject{inset(gapLarge, tinted(toneNeutral, parts))}
-	s.body.Refresh()
+	s.put(a.page, page(a.t("window.page-"+a.page), "", tinted(toneNeutral, parts)))
 }
 
 // relaid draws everything again after the look changed.

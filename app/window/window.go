@@ -80,6 +80,8 @@ type app struct {
 	shell   *shell
 	screens map[string]screen
 	page    string
+	guide   *guide        // the first run, while it covers the pages
+	left    bool          // the person left the first run in this window
 	over    *widget.PopUp // the sheet in view, nil where there is none
 }
 
@@ -150,6 +152,14 @@ func (a *app) arrived(agent control.Agent, s control.Status) {
 	again := a.agent == nil
 	a.agent, a.status, a.known = agent, s, true
 	a.shell.show(s)
+	if a.guide == nil && !a.left && needsGuide(s) {
+		a.setUp()
+		return
+	}
+	if a.guide != nil {
+		a.guide.show(s)
+		return
+	}
 	if again {
 		a.open(a.page)
 		return
@@ -164,6 +174,10 @@ func (a *app) lost() {
 	}
 	a.agent, a.known = nil, true
 	a.status = control.Status{}
+	if a.guide != nil {
+		a.guide = nil
+		a.shell.cover(nil)
+	}
 	a.shell.gone()
 }
 
@@ -186,6 +200,12 @@ func (a *app) build(page string) screen {
 		return newActivity(a)
 	case PageRules:
 		return newRules(a)
+	case PageCalendar:
+		return newCalendar(a)
+	case PageSettings:
+		return newSettings(a)
+	case PageHelp:
+		return newHelp(a)
 	default:
 		return newHome(a)
 	}
@@ -197,6 +217,10 @@ func (a *app) open(page string) {
 		page = PageHome
 	}
 	a.page = page
+	if a.known && a.agent == nil && page != PageHelp { // help needs nobody
+		a.shell.gone()
+		return
+	}
 	s := a.current()
 	a.shell.put(page, s.object())
 	if a.agent != nil {
