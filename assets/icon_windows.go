@@ -2,7 +2,7 @@ package assets
 
 import "embed"
 
-//go:embed icon/*.ico
+//go:embed icon/tray/*.ico
 var icons embed.FS
 
 const iconSuffix = ".ico"

@@ -269,7 +269,7 @@ func TestARealDaemon(t *testing.T) {
 	dunst, ctl, xvfb := tool(t, "dunst", "dunst"), tool(t, "dunstctl", "dunst"), tool(t, "Xvfb", "xvfb")
 	home := t.TempDir()
 	must(t, os.MkdirAll(filepath.Join(home, "dunst"), 0o700))
-	must(t, os.WriteFile(filepath.Join(home, "dunst/dunstrc"), []byte("[global]\nnotification_limit = 20\nidle_threshold = 0\n[urgency_normal]\ntimeout = 0\n"), 0o600))
+	must(t, os.WriteFile(filepath.Join(home, "dunst/dunstrc"), []byte("[global]\nnotification_limit = 20\nidle_threshold = 0\n[urgency_normal]\ntimeout = 0\n[urgency_low]\ntimeout = 1\n"), 0o600))
 	read, write, err := os.Pipe()
 	must(t, err)
 	server := exec.Command(xvfb, "-displayfd", "3", "-screen", "0", "640x480x24", "-nolisten", "tcp")

@@ -2,17 +2,22 @@ package tray
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"image"
+	"image/png"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,6 +28,8 @@ import (
 	"hawser/app/control"
 	"hawser/app/control/controltest"
 	"hawser/app/text"
+	"hawser/assets"
+	"hawser/sync/fault"
 )
 
 // scenarioVar names, in a child process, the scenario to play. Each needs a process and a bus of
@@ -30,7 +37,8 @@ import (
 const scenarioVar = "HAWSER_TRAY_SCENARIO"
 
 var scenarios = map[string]func(*testing.T){
-	"menu": menuScenario, "late": lateScenario, "restart": restartScenario, "bus-lost": busLostScenario, "idle": idleScenario,
+	"menu": menuScenario, "J08-pause": pauseScenario, "J01-states": statesScenario, "recent": recentScenario, "colours": coloursScenario,
+	"J03-late": lateScenario, "J03-restart": restartScenario, "J02-no-host": noHostScenario, "bus-lost": busLostScenario, "idle": idleScenario,
 }
 
 func TestOnARealBus(t *testing.T) {
@@ -198,6 +206,7 @@ func (w *watcher) menuOf(t *testing.T, item string) []entry {
 					}
 				}
 			}
+			e.label = strings.ReplaceAll(e.label, "__", "_") // a single one marks an access key
 			all = append(all, e)
 			walk(c, depth+1)
 		}
@@ -272,17 +281,23 @@ type running struct {
 	agent  *mailAgent
 	opened chan string
 	ended  chan error
+	noHost chan struct{}
+	clock  atomic.Int64 // how far the time has gone on, nanoseconds
 }
 
 // runTray runs the tray until the agent is stopped or the test ends.
 func runTray(t *testing.T) *running {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	r := &running{agent: &mailAgent{Agent: &controltest.Agent{Stopped: cancel}}, opened: make(chan string, 1), ended: make(chan error, 1)}
+	r := &running{agent: &mailAgent{Agent: &controltest.Agent{Stopped: cancel}}, opened: make(chan string, 1), ended: make(chan error, 1), noHost: make(chan struct{}, 2)}
+	r.agent.inbox = []control.Mail{
+		{Ref: "1", From: "Ann <ann@example.com>", Subject: "Offer_1"}, {Ref: "2", From: "Ann <ann@example.com>", Subject: "Offer_2"},
+	}
 	r.agent.Set(signedIn(control.Status{State: control.UpToDate}))
 	go func() {
 		r.ended <- Run(ctx, Config{
-			Agent: r.agent, Text: text.New("en"), Log: slog.New(slog.NewTextHandler(os.Stderr, nil)), Now: func() time.Time { return now },
+			Agent: r.agent, Text: text.New("en"), Log: slog.New(slog.NewTextHandler(os.Stderr, nil)), Now: func() time.Time { return now.Add(time.Duration(r.clock.Load())) },
+			NoHost: func() { r.noHost <- struct{}{} }, patience: 300 * time.Millisecond,
 			Open: func(_ context.Context, url string) error { r.opened <- url; return nil },
 		})
 	}()
@@ -311,8 +326,19 @@ func (r *running) endsWell(t *testing.T) {
 	}
 }
 
-var upToDateMenu = []string{"(Up to date)", "(Last success: Salesforce 09:58, mailbox 24 Nov, 09:00)", "Check now",
-	"Pause", " For 30 minutes", " For 2 hours", " Until tomorrow", " Until I resume", "Open Salesforce", "Quit Hawser"}
+var upToDateMenu = []string{"(Up to date)", "(Last success: Salesforce 09:58, mailbox 24 Nov, 09:00)",
+	"Recent mails", " (Click a mail to save it to Salesforce)", " Offer_1 · Ann", " Offer_2 · Ann",
+	"Open Hawser", "Capture …", "Check now",
+	"Pause", " For 30 minutes", " For 2 hours", " Until tomorrow", " Until I resume", "Open Salesforce", "Help", "Quit Hawser"}
+
+// changed returns the up-to-date menu with other lines: old, new, old, new...
+func changed(pairs ...string) []string {
+	menu := slices.Clone(upToDateMenu)
+	for i := 0; i < len(pairs); i += 2 {
+		menu[slices.Index(menu, pairs[i])] = pairs[i+1]
+	}
+	return menu
+}
 
 // menuScenario reads the menu and clicks through it.
 func menuScenario(t *testing.T) {
@@ -323,41 +349,312 @@ func menuScenario(t *testing.T) {
 	r := runTray(t)
 	item := w.registered(t)
 	w.eventually(t, item, upToDateMenu)
-	if tip := fmt.Sprint(w.property(t, item, "ToolTip")); !strings.Contains(tip, "Hawser: Up to date") {
-		t.Errorf("tooltip %q", tip)
+	for label, call := range map[string]string{
+		"Check now": "check", "Open Hawser": "open home", "Capture …": "open capture", "Help": "open help",
+	} {
+		w.click(t, item, label)
+		r.told(t, call)
 	}
-	before := fmt.Sprint(w.property(t, item, "IconPixmap"))
-
-	w.click(t, item, "Check now")
-	r.told(t, "check")
 	w.click(t, item, "Open Salesforce")
 	if url := <-r.opened; url != "https://acme.my.site.com" {
 		t.Errorf("opened %q", url)
 	}
-	w.click(t, item, "For 30 minutes")
-	r.told(t, "pause 2026-11-25T10:30:00Z")
-	w.eventually(t, item, []string{"(Paused until 10:30)", upToDateMenu[1], "(Check now)", "Resume", "Open Salesforce", "Quit Hawser"})
-	if after := fmt.Sprint(w.property(t, item, "IconPixmap")); after == before {
-		t.Error("the icon did not change with the state")
-	}
-	w.click(t, item, "Resume")
-	r.told(t, "resume")
-	w.eventually(t, item, upToDateMenu)
-	w.click(t, item, "Until tomorrow")
-	r.told(t, "pause 2026-11-26T00:00:00Z")
-	w.click(t, item, "Resume")
-	w.eventually(t, item, upToDateMenu)
-	w.click(t, item, "Until I resume")
-	r.told(t, "pause")
+
+	s := r.agent.Status()
+	s.State, s.Counts.NeedsYou = control.NeedsYou, 2
+	r.agent.Set(s)
+	w.eventually(t, item, slices.Insert(changed("(Up to date)", "(2 mails need you)"), 8, "Needs you (2)"))
+	w.click(t, item, "Needs you (2)")
+	r.told(t, "open needs-you")
 
 	r.agent.Set(control.Status{State: control.NeedsSignIn, Which: "mail"})
-	w.eventually(t, item, []string{"(Sign in to your mailbox to go on)", "Sign in to your mailbox …", "(Check now)",
-		"Pause", " For 30 minutes", " For 2 hours", " Until tomorrow", " Until I resume", "Quit Hawser"})
+	w.eventually(t, item, []string{"(Sign in to your mailbox to go on)", "Sign in to your mailbox …", "Open Hawser", "(Check now)",
+		"Pause", " For 30 minutes", " For 2 hours", " Until tomorrow", " Until I resume", "Help", "Quit Hawser"})
 	w.click(t, item, "Sign in to your mailbox …")
 	r.told(t, "signin mail")
 	w.click(t, item, "Quit Hawser")
 	r.told(t, "stop")
 	r.endsWell(t)
+}
+
+// pauseScenario clicks each pause (row J08: the agent keeps it over a restart and ends it).
+func pauseScenario(t *testing.T) {
+	w := startWatcher(t)
+	r := runTray(t)
+	item := w.registered(t)
+	w.eventually(t, item, upToDateMenu)
+	paused := func(until string) []string {
+		menu := changed("(Up to date)", "("+until+")", "Check now", "(Check now)", "Pause", "Resume")
+		return slices.DeleteFunc(menu, func(line string) bool { return slices.Contains(upToDateMenu[10:14], line) })
+	}
+	for _, p := range []struct{ click, call, headline string }{
+		{"For 30 minutes", "pause 2026-11-25T10:30:00Z", "Paused until 10:30"},
+		{"For 2 hours", "pause 2026-11-25T12:00:00Z", "Paused until 12:00"},
+		{"Until tomorrow", "pause 2026-11-26T00:00:00Z", "Paused until 26 Nov, 00:00"},
+		{"Until I resume", "pause", "Paused until you resume"},
+	} {
+		w.click(t, item, p.click)
+		r.told(t, p.call)
+		w.eventually(t, item, paused(p.headline))
+		w.click(t, item, "Resume")
+		w.eventually(t, item, upToDateMenu)
+	}
+	w.click(t, item, "For 30 minutes")
+	w.eventually(t, item, paused("Paused until 10:30"))
+	r.agent.Set(signedIn(control.Status{State: control.UpToDate})) // it ended by itself
+	w.eventually(t, item, upToDateMenu)
+	w.click(t, item, "Quit Hawser")
+	r.endsWell(t)
+}
+
+// statesScenario drives every state: six pictures, and a tooltip that says the state.
+func statesScenario(t *testing.T) {
+	w := startWatcher(t)
+	r := runTray(t)
+	item := w.registered(t)
+	pictures := map[string]string{}
+	for _, s := range statuses {
+		r.agent.Set(s)
+		m := View(s, Inbox{}, text.New("en"), now)
+		deadline := time.Now().Add(10 * time.Second)
+		for !strings.Contains(fmt.Sprint(w.property(t, item, "ToolTip")), m.Tooltip) {
+			if time.Now().After(deadline) {
+				t.Fatalf("%s: tooltip %v, want %q", s.State, w.property(t, item, "ToolTip"), m.Tooltip)
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		w.waitPicture(t, item, m.Icon, pictures)
+	}
+	if len(pictures) != 6 {
+		t.Errorf("%d pictures, want six", len(pictures))
+	}
+	if err := r.agent.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.endsWell(t)
+}
+
+// waitPicture waits until the panel gets the picture of a state, the same each time and unlike all
+// others: it comes a moment after the tooltip.
+func (w *watcher) waitPicture(t *testing.T, item, state string, pictures map[string]string) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		got := fmt.Sprint(w.property(t, item, "IconPixmap"))
+		known, seen := pictures[state]
+		others := maps.Clone(pictures)
+		delete(others, state)
+		if (!seen || got == known) && !slices.Contains(slices.Collect(maps.Values(others)), got) {
+			pictures[state] = got
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s has the wrong picture", state)
+		}
+	}
+}
+
+// open tells the menu that it is shown, as panels do.
+func (w *watcher) open(t *testing.T, item string) {
+	t.Helper()
+	dest, _, _ := strings.Cut(item, "/")
+	err := w.conn.Object(dest, itemPath+"/menu").Call("com.canonical.dbusmenu.Event", 0, int32(0), "opened", dbus.MakeVariant(int32(0)), uint32(0)).Err
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// settle waits until clicks on lines that have just changed count.
+func settle() { time.Sleep(settledTime + 50*time.Millisecond) }
+
+// recentScenario captures mails from the menu and takes one back (row C02's short way).
+func recentScenario(t *testing.T) {
+	w := startWatcher(t)
+	r := runTray(t)
+	item := w.registered(t)
+	w.eventually(t, item, upToDateMenu)
+	settle()
+	w.click(t, item, "Offer_1 · Ann")
+	r.told(t, `capture ["1"]`)
+	w.eventually(t, item, changed(" Offer_1 · Ann", " Undo: Offer_1"))
+	w.click(t, item, "Undo: Offer_1")
+	w.eventually(t, item, upToDateMenu)
+	w.click(t, item, "Offer_1 · Ann")
+	w.eventually(t, item, changed(" Offer_1 · Ann", " Undo: Offer_1"))
+	count := func() {
+		s := r.agent.Status()
+		s.Counts.Captured++
+		r.agent.Set(s)
+	}
+	r.mail(t, "1", "captured")
+	count()
+	w.eventually(t, item, changed(" Offer_1 · Ann", " Undo: Offer_1"))
+	r.clock.Store(int64(2 * time.Minute))
+	w.open(t, item)
+	w.eventually(t, item, changed(" Offer_1 · Ann", " Remove from Salesforce: Offer_1"))
+	w.click(t, item, "Remove from Salesforce: Offer_1")
+	w.eventually(t, item, upToDateMenu)
+
+	r.agent.mu.Lock()
+	r.agent.fault = fault.MailGone
+	r.agent.mu.Unlock()
+	w.click(t, item, "Offer_2 · Ann")
+	w.eventually(t, item, changed(" Offer_2 · Ann", " Not done, try again: Offer_2"))
+	r.agent.mu.Lock()
+	r.agent.fault = ""
+	r.agent.mu.Unlock()
+	w.click(t, item, "Not done, try again: Offer_2")
+	w.eventually(t, item, changed(" Offer_2 · Ann", " Undo: Offer_2"))
+	r.mail(t, "2", "held")
+	count()
+	w.eventually(t, item, changed(" Offer_2 · Ann", " Needs you: Offer_2"))
+	w.click(t, item, "Needs you: Offer_2")
+	r.told(t, "open needs-you")
+	r.readingsScenario(t, w, item)
+}
+
+// readingsScenario: the mailbox is read when the numbers of mails changed or the menu is opened,
+// and for nothing else; a mail that has just come under the mouse is not captured.
+func (r *running) readingsScenario(t *testing.T, w *watcher, item string) {
+	t.Helper()
+	asked := func() int {
+		r.agent.mu.Lock()
+		defer r.agent.mu.Unlock()
+		return r.agent.asked
+	}
+	before := asked()
+	for i := range 20 {
+		s := r.agent.Status()
+		s.Mail.LastSuccess = now.Add(time.Duration(i) * time.Minute)
+		r.agent.Set(s)
+		w.eventually(t, item, changed(" Offer_2 · Ann", " Needs you: Offer_2", upToDateMenu[1], "("+View(s, Inbox{}, text.New("en"), now).Items[ShowSuccess].Label+")"))
+	}
+	if n := asked() - before; n != 0 {
+		t.Errorf("the mailbox was read %d times although nothing came", n)
+	}
+	r.agent.mu.Lock()
+	r.agent.inbox = append([]control.Mail{{Ref: "3", From: "Eve <eve@example.com>", Subject: "Fresh"}}, r.agent.inbox...)
+	r.agent.mu.Unlock()
+	w.open(t, item)
+	for deadline := time.Now().Add(10 * time.Second); !slices.Contains(labels(w.menuOf(t, item)), " Fresh · Eve"); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the new mail is not listed")
+		}
+	}
+	w.click(t, item, "Fresh · Eve") // meant for what was there
+	settle()
+	for _, call := range r.agent.Calls() {
+		if call == `capture ["3"]` {
+			t.Error("a mail that came under the mouse was captured")
+		}
+	}
+	w.click(t, item, "Fresh · Eve")
+	r.told(t, `capture ["3"]`)
+	if err := r.agent.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.endsWell(t)
+}
+
+// mail gives a mail of the inbox another state.
+func (r *running) mail(t *testing.T, ref, state string) {
+	t.Helper()
+	if err := r.agent.set(ref, state); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// portal is the settings portal of a desktop as far as the icon asks it.
+type portal struct{ scheme uint32 }
+
+// Read is called over the bus. The portal wraps its answer twice.
+func (p portal) Read(space, key string) (dbus.Variant, *dbus.Error) {
+	if space != lookSpace || key != lookKey {
+		return dbus.Variant{}, dbus.MakeFailedError(errors.New("not found"))
+	}
+	return dbus.MakeVariant(dbus.MakeVariant(p.scheme)), nil
+}
+
+// coloursScenario starts on a dark desktop that becomes a light one.
+func coloursScenario(t *testing.T) {
+	w := startWatcher(t)
+	if err := w.conn.Export(portal{preferDark}, portalPath, settingsName); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.conn.RequestName(portalName, dbus.NameFlagDoNotQueue); err != nil {
+		t.Fatal(err)
+	}
+	r := runTray(t)
+	item := w.registered(t)
+	looks := func(variant string) {
+		t.Helper()
+		raw, err := assets.Icon("up-to-date", variant)
+		if err != nil {
+			t.Fatal(err)
+		}
+		img, err := png.Decode(bytes.NewReader(raw))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+			pixels, _ := w.property(t, item, "IconPixmap").([][]any)
+			if len(pixels) == 1 {
+				if shown, _ := pixels[0][2].([]byte); sameAt(shown, img) {
+					return
+				}
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("the icon is not the %s one", variant)
+			}
+		}
+	}
+	looks(assets.IconDark)
+	for _, step := range []struct {
+		scheme  uint32
+		variant string
+	}{{2, assets.IconLight}, {1, assets.IconDark}, {0, assets.IconLight}} {
+		if err := w.conn.Emit(portalPath, settingsName+".SettingChanged", lookSpace, lookKey, dbus.MakeVariant(step.scheme)); err != nil {
+			t.Fatal(err)
+		}
+		looks(step.variant)
+	}
+	if err := r.agent.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.endsWell(t)
+}
+
+// sameAt compares the middle row of a picture as the bus tells it (ARGB, 48 by 48) with a picture.
+func sameAt(shown []byte, img image.Image) bool {
+	if len(shown) != 48*48*4 {
+		return false
+	}
+	for x := range 48 {
+		r, g, b, a := img.At(x, 24).RGBA()
+		at := (24*48 + x) * 4
+		if !bytes.Equal(shown[at:at+4], []byte{byte(a), byte(r), byte(g), byte(b)}) {
+			return false
+		}
+	}
+	return true
+}
+
+// noHostScenario waits for a panel that does not come, until one does.
+func noHostScenario(t *testing.T) {
+	r := runTray(t)
+	select {
+	case <-r.noHost:
+	case <-time.After(10 * time.Second):
+		t.Fatal("nobody said that there is no panel")
+	}
+	w := startWatcher(t)
+	w.eventually(t, w.registered(t), upToDateMenu)
+	if err := r.agent.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.endsWell(t)
+	if len(r.noHost) != 0 {
+		t.Error("it was said twice")
+	}
 }
 
 // lateScenario starts the panel after the tray.

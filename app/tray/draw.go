@@ -17,27 +17,51 @@ import (
 	"hawser/sync/fault"
 )
 
+// settledTime is how long a line must have shown the same mail for a click on it to count. A list
+// that is read while the menu is open can change under the mouse.
+const settledTime = 500 * time.Millisecond
+
 // menu is the drawn menu and what it last showed. One goroutine owns it: systray's items have no
 // locks of their own.
 type menu struct {
-	cfg   Config
-	items [slots]*systray.MenuItem
-	shown Model
+	cfg     Config
+	items   [slots]*systray.MenuItem
+	shown   Model
+	variant string // of the icon
+	status  control.Status
+	reader  *reader
+	settled [RecentMails]time.Time // since when a line shows its mail
+
+	busy map[Slot]bool  // clicks that are being done
+	done chan performed // of the goroutines that do them
+	wg   sync.WaitGroup // of those
+}
+
+// performed is a click that was done.
+type performed struct {
+	slot Slot
+	line Line
+	err  error
 }
 
 // build makes the menu with its first content. All slots are made at once and in order, because
 // the library can only append.
-func build(cfg Config, m Model) (*menu, error) {
-	mn := &menu{cfg: cfg, shown: m}
+func build(cfg Config, s control.Status) (*menu, error) {
+	mn := &menu{cfg: cfg, status: s, reader: newReader(cfg.Agent), variant: panelVariant(), busy: map[Slot]bool{}, done: make(chan performed)}
+	m := mn.view()
+	mn.shown = m
 	for slot, it := range m.Items {
-		switch s := Slot(slot); s {
-		case SignIn, Quit:
+		label := escape(it.Label)
+		switch s := Slot(slot); {
+		case s == Recent || s == Check || s == Salesforce:
 			systray.AddSeparator()
-			mn.items[s] = systray.AddMenuItem(it.Label, "")
-		case Pause30Minutes, Pause2Hours, PauseTomorrow, PauseOpen:
-			mn.items[s] = mn.items[Pause].AddSubMenuItem(it.Label, "")
+			mn.items[s] = systray.AddMenuItem(label, "")
+		case s > Recent && s <= recentLast:
+			mn.items[s] = mn.items[Recent].AddSubMenuItem(label, "")
+		case s > Pause && s <= PauseOpen:
+			mn.items[s] = mn.items[Pause].AddSubMenuItem(label, "")
 		default:
-			mn.items[s] = systray.AddMenuItem(it.Label, "")
+			mn.items[s] = systray.AddMenuItem(label, "")
 		}
 		if !it.Enabled {
 			mn.items[slot].Disable()
@@ -48,11 +72,11 @@ func build(cfg Config, m Model) (*menu, error) {
 	}
 	systray.SetTitle("Hawser")
 	systray.SetTooltip(m.Tooltip)
-	return mn, mn.icon(m.Icon)
+	return mn, mn.icon()
 }
 
-func (mn *menu) icon(name string) error {
-	raw, err := assets.Icon(name)
+func (mn *menu) icon() error {
+	raw, err := assets.Icon(mn.shown.Icon, mn.variant)
 	if err != nil {
 		return err
 	}
@@ -60,19 +84,24 @@ func (mn *menu) icon(name string) error {
 	return nil
 }
 
-// view is what s looks like through this configuration.
-func view(cfg Config, s control.Status) Model {
-	m := View(s, cfg.Text, cfg.Now())
-	if cfg.Open == nil {
-		m.Items[Open].Shown = false
+// view is what the menu should look like.
+func (mn *menu) view() Model {
+	m := View(mn.status, mn.reader.inbox, mn.cfg.Text, mn.cfg.Now())
+	if mn.cfg.Open == nil {
+		m.Items[Salesforce].Shown = false
 	}
 	return m
 }
 
-// draw shows m, touching only what differs: each touch is a message to the panel.
-func (mn *menu) draw(m Model) error {
-	old := mn.shown
+// draw shows what differs from what is shown: each touch is a message to the panel.
+func (mn *menu) draw() error {
+	old, m := mn.shown, mn.view()
 	mn.shown = m
+	for i := range m.Lines {
+		if m.Lines[i].Ref != old.Lines[i].Ref {
+			mn.settled[i] = time.Now()
+		}
+	}
 	for slot, it := range m.Items {
 		was, item := old.Items[slot], mn.items[slot]
 		if !it.Shown {
@@ -84,7 +113,7 @@ func (mn *menu) draw(m Model) error {
 			continue
 		}
 		if it.Label != was.Label {
-			item.SetTitle(it.Label)
+			item.SetTitle(escape(it.Label))
 		}
 		if it.Enabled != was.Enabled {
 			if it.Enabled {
@@ -101,27 +130,32 @@ func (mn *menu) draw(m Model) error {
 		systray.SetTooltip(m.Tooltip)
 	}
 	if m.Icon != old.Icon {
-		return mn.icon(m.Icon)
+		return mn.icon()
 	}
 	return nil
 }
 
-// loop follows the agent and the clicks until ctx ends, or the agent does, or extra fails. Extra
-// is what else this system's tray has to react to.
-func (mn *menu) loop(ctx context.Context, statuses <-chan control.Status, extra func(context.Context) error) error {
+// host is what a system's tray tells beside clicks.
+type host struct {
+	watch    func(context.Context) error // until ctx ends; what makes it fail, ends the icon
+	variants <-chan string               // another colour of the panel; nil where that is not told
+}
+
+// loop follows the agent, the clicks and the panel until ctx ends, or the agent does, or the panel
+// fails.
+func (mn *menu) loop(ctx context.Context, statuses <-chan control.Status, h host) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	var wg sync.WaitGroup
-	defer wg.Wait()
+	defer mn.wg.Wait()
 	defer cancel() // before the wait
-	clicks := make(chan Slot)
+	clicks, opened := make(chan Slot), make(chan Slot)
 	for slot, item := range mn.items {
-		wg.Go(func() { forward(ctx, item.ClickedCh, Slot(slot), clicks) })
+		mn.wg.Go(func() { forward(ctx, item.ClickedCh, Slot(slot), clicks) })
 	}
+	mn.wg.Go(func() { forward(ctx, systray.TrayOpenedCh, Recent, opened) })
 	failed := make(chan error, 1)
-	wg.Go(func() { failed <- extra(ctx) })
-
-	busy, idle := map[Slot]bool{}, make(chan Slot)
+	mn.wg.Go(func() { failed <- h.watch(ctx) })
+	mn.refresh(ctx, false)
 	for {
 		select {
 		case <-ctx.Done():
@@ -132,25 +166,71 @@ func (mn *menu) loop(ctx context.Context, statuses <-chan control.Status, extra 
 			if !open {
 				return nil
 			}
-			if err := mn.draw(view(mn.cfg, s)); err != nil {
+			mn.status = s
+			mn.refresh(ctx, false)
+		case <-opened:
+			mn.refresh(ctx, true)
+		case got := <-mn.reader.result:
+			if mn.reader.take(got) {
+				mn.refresh(ctx, true)
+			}
+		case p := <-mn.done:
+			mn.performed(ctx, p)
+		case slot := <-clicks:
+			mn.click(ctx, slot)
+		case v := <-h.variants:
+			mn.variant = v
+			if err := mn.icon(); err != nil {
 				return err
 			}
-		case slot := <-idle:
-			delete(busy, slot)
-		case slot := <-clicks:
-			if busy[slot] {
-				continue // a second click while the first is being done
-			}
-			busy[slot] = true
-			m := mn.shown
-			wg.Go(func() {
-				mn.cfg.perform(ctx, slot, m)
-				select {
-				case idle <- slot:
-				case <-ctx.Done():
-				}
-			})
 		}
+		if err := mn.draw(); err != nil {
+			return err
+		}
+	}
+}
+
+// refresh reads the recent mails where they are due, or anyway.
+func (mn *menu) refresh(ctx context.Context, anyway bool) {
+	due := mn.reader.due(mn.status)
+	if due || anyway && inboxShown(mn.status) {
+		mn.reader.read(ctx, mn.status, mn.wg.Go)
+	}
+}
+
+// click does what a click asks for, beside the loop.
+func (mn *menu) click(ctx context.Context, slot Slot) {
+	var line Line
+	if slot >= RecentFirst && slot <= recentLast {
+		i := slot - RecentFirst
+		line = mn.shown.Lines[i]
+		if time.Since(mn.settled[i]) < settledTime {
+			return // it may have been meant for the mail that was there
+		}
+	}
+	if mn.busy[slot] {
+		return // a second click while the first is being done
+	}
+	mn.busy[slot] = true
+	m := mn.shown
+	mn.wg.Go(func() {
+		p := performed{slot, line, mn.cfg.perform(ctx, slot, m)}
+		select {
+		case mn.done <- p:
+		case <-ctx.Done():
+		}
+	})
+}
+
+// performed notes the end of a click.
+func (mn *menu) performed(ctx context.Context, p performed) {
+	delete(mn.busy, p.slot)
+	if p.line.Act == LineCapture || p.line.Act == LineUndo {
+		mn.reader.clicked(p.line, mn.cfg.Now(), p.err)
+		mn.refresh(ctx, true)
+	}
+	if p.err != nil && ctx.Err() == nil {
+		mn.cfg.Log.Warn("tray command refused", slog.Int("slot", int(p.slot)), slog.String("code", string(fault.Of(p.err).Code)))
 	}
 }
 
@@ -174,34 +254,49 @@ func forward(ctx context.Context, from <-chan struct{}, slot Slot, to chan<- Slo
 	}
 }
 
-// perform does what a click asks for. What becomes of it shows in the status; a refusal is logged.
-func (cfg Config) perform(ctx context.Context, slot Slot, m Model) {
+// perform does what a click asks for. What becomes of it shows in the status or in the menu.
+func (cfg Config) perform(ctx context.Context, slot Slot, m Model) error {
 	now := cfg.Now()
-	var err error
 	switch slot {
 	case SignIn:
-		err = cfg.Agent.SignIn(ctx, m.Side, func(control.SignInStep) {})
-	case Check:
-		err = cfg.Agent.CheckNow(ctx)
-	case Pause30Minutes:
-		err = cfg.Agent.Pause(ctx, now.Add(30*time.Minute))
-	case Pause2Hours:
-		err = cfg.Agent.Pause(ctx, now.Add(2*time.Hour))
-	case PauseTomorrow:
-		err = cfg.Agent.Pause(ctx, control.Tomorrow(now))
-	case PauseOpen:
-		err = cfg.Agent.Pause(ctx, time.Time{})
-	case Resume:
-		err = cfg.Agent.Resume(ctx)
+		return cfg.Agent.SignIn(ctx, m.Side, func(control.SignInStep) {})
 	case Open:
-		err = cfg.Open(ctx, m.URL)
+		return cfg.Agent.Open(ctx, PageHome)
+	case Capture:
+		return cfg.Agent.Open(ctx, PageCapture)
+	case NeedsYou:
+		return cfg.Agent.Open(ctx, PageNeedsYou)
+	case Help:
+		return cfg.Agent.Open(ctx, PageHelp)
+	case Check:
+		return cfg.Agent.CheckNow(ctx)
+	case Pause30Minutes:
+		return cfg.Agent.Pause(ctx, now.Add(30*time.Minute))
+	case Pause2Hours:
+		return cfg.Agent.Pause(ctx, now.Add(2*time.Hour))
+	case PauseTomorrow:
+		return cfg.Agent.Pause(ctx, control.Tomorrow(now))
+	case PauseOpen:
+		return cfg.Agent.Pause(ctx, time.Time{})
+	case Resume:
+		return cfg.Agent.Resume(ctx)
+	case Salesforce:
+		return cfg.Open(ctx, m.URL)
 	case Quit:
-		err = cfg.Agent.Stop(ctx)
-	case ShowState, ShowSuccess, Pause:
+		return cfg.Agent.Stop(ctx)
+	case ShowState, ShowSuccess, Recent, RecentHint, Pause:
+		return nil
 	}
-	if err != nil && ctx.Err() == nil {
-		cfg.Log.Warn("tray command refused", slog.Int("slot", int(slot)), slog.String("code", string(fault.Of(err).Code)))
+	switch line := m.Lines[slot-RecentFirst]; line.Act {
+	case LineCapture:
+		return cfg.Agent.Capture(ctx, line.Ref)
+	case LineUndo:
+		return cfg.Agent.Undo(ctx, line.Ref)
+	case LineOpen:
+		return cfg.Agent.Open(ctx, PageNeedsYou)
+	case LineNone:
 	}
+	return nil
 }
 
 // follow calls do with the first status and a channel of those that come after it, and ends what

@@ -13,6 +13,8 @@ import (
 	"github.com/godbus/dbus/v5"
 
 	"hawser/app/control"
+	"hawser/assets"
+	"hawser/sync/alarm"
 )
 
 // Names of the StatusNotifierItem specification (freedesktop.org).
@@ -22,6 +24,16 @@ const (
 	itemPath     = "/StatusNotifierItem"
 	settleTime   = time.Second     // for systray's own registration, after a panel came back
 	dbusCallTime = 3 * time.Second // a panel that hangs must not hang us
+)
+
+// Names of the settings portal (flatpak.github.io/xdg-desktop-portal).
+const (
+	portalName   = "org.freedesktop.portal.Desktop"
+	portalPath   = "/org/freedesktop/portal/desktop"
+	settingsName = "org.freedesktop.portal.Settings"
+	lookSpace    = "org.freedesktop.appearance"
+	lookKey      = "color-scheme"
+	preferDark   = uint32(1)
 )
 
 var errBusLost = errors.New("session bus lost")
@@ -40,15 +52,13 @@ func Available(ctx context.Context) bool {
 // Run shows the icon until ctx ends or the agent does, whenever there is a panel to show it in. It
 // returns ErrNoHost at once when there is no session bus, as on a server.
 func Run(ctx context.Context, cfg Config) error {
-	if cfg.Now == nil {
-		cfg.Now = time.Now
-	}
+	cfg = cfg.defaults()
 	b, err := connect(ctx)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrNoHost, err)
 	}
 	defer b.close()
-	if err := b.await(ctx); err != nil {
+	if err := b.await(ctx, cfg); err != nil {
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -63,7 +73,7 @@ func Run(ctx context.Context, cfg Config) error {
 // whole, and takes it off again at the end.
 func show(ctx context.Context, cfg Config, b *bus, first control.Status, statuses <-chan control.Status) error {
 	start, end := systray.RunWithExternalLoop(nil, nil)
-	mn, err := build(cfg, view(cfg, first))
+	mn, err := build(cfg, first)
 	if err != nil {
 		return err
 	}
@@ -75,14 +85,23 @@ func show(ctx context.Context, cfg Config, b *bus, first control.Status, statuse
 	}
 	start()
 	defer end()
-	return mn.loop(ctx, statuses, func(ctx context.Context) error { return b.stayRegistered(ctx, shared, cfg.Log) })
+	if v := b.theme(ctx); v != "" && v != mn.variant {
+		mn.variant = v
+		if err := mn.icon(); err != nil {
+			return err
+		}
+	}
+	return mn.loop(ctx, statuses, host{variants: b.variants, watch: func(ctx context.Context) error {
+		return b.stayRegistered(ctx, shared, cfg.Log)
+	}})
 }
 
 // bus is a connection of our own to the session bus. Systray's is shared with everything else in
 // the process that uses the bus, and its watch for a new panel ends at the first foreign signal.
 type bus struct {
-	conn    *dbus.Conn
-	signals chan *dbus.Signal
+	conn     *dbus.Conn
+	signals  chan *dbus.Signal
+	variants chan string // one-slot: the newest of the desktop's colours
 }
 
 // connect opens the connection and asks to hear of panels that come and go. It never starts a bus.
@@ -95,7 +114,7 @@ func connect(ctx context.Context) (*bus, error) {
 	ctx, cancel := context.WithTimeout(ctx, dbusCallTime)
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { _ = conn.Close() })() // a bus that hangs must not hang us
-	b := &bus{conn: conn, signals: make(chan *dbus.Signal, 8)}
+	b := &bus{conn: conn, signals: make(chan *dbus.Signal, 8), variants: make(chan string, 1)}
 	err = conn.Auth(nil)
 	if err == nil {
 		err = conn.Hello()
@@ -105,6 +124,10 @@ func connect(ctx context.Context) (*bus, error) {
 		err = conn.AddMatchSignalContext(ctx, dbus.WithMatchSender("org.freedesktop.DBus"),
 			dbus.WithMatchInterface("org.freedesktop.DBus"), dbus.WithMatchMember("NameOwnerChanged"),
 			dbus.WithMatchArg(0, watcherName))
+	}
+	if err == nil {
+		err = conn.AddMatchSignalContext(ctx, dbus.WithMatchInterface(settingsName), dbus.WithMatchMember("SettingChanged"),
+			dbus.WithMatchArg(0, lookSpace))
 	}
 	if err != nil {
 		b.close()
@@ -124,19 +147,32 @@ func (b *bus) watcherThere(ctx context.Context) bool {
 }
 
 // await returns when there is a panel.
-func (b *bus) await(ctx context.Context) error {
+func (b *bus) await(ctx context.Context, cfg Config) error {
 	if b.watcherThere(ctx) {
 		return nil
 	}
+	waited := alarm.New(cfg.patience)
+	defer waited.Stop()
+	late := waited.C
 	for {
-		came, err := b.next(ctx)
-		if err != nil || came {
-			return err
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-late:
+			late = nil
+			cfg.NoHost()
+		case sig, open := <-b.signals:
+			if !open {
+				return errBusLost
+			}
+			if b.came(sig) {
+				return nil
+			}
 		}
 	}
 }
 
-// next waits for a panel to come (true) or go.
+// next waits for a panel to come (true) or for anything else.
 func (b *bus) next(ctx context.Context) (came bool, err error) {
 	select {
 	case <-ctx.Done():
@@ -145,12 +181,22 @@ func (b *bus) next(ctx context.Context) (came bool, err error) {
 		if !open {
 			return false, errBusLost
 		}
-		if len(sig.Body) < 3 {
-			return false, nil // NameAcquired and the like
-		}
-		owner, _ := sig.Body[2].(string)
-		return owner != "", nil
+		return b.came(sig), nil
 	}
+}
+
+// came reports whether a signal says that a panel is there, and passes on what others say.
+func (b *bus) came(sig *dbus.Signal) bool {
+	switch {
+	case sig.Name == settingsName+".SettingChanged" && len(sig.Body) == 3:
+		if v, ok := sig.Body[2].(dbus.Variant); ok && sig.Body[1] == lookKey {
+			b.recolour(variantOf(v))
+		}
+	case sig.Name == "org.freedesktop.DBus.NameOwnerChanged" && len(sig.Body) == 3:
+		owner, _ := sig.Body[2].(string)
+		return owner != ""
+	}
+	return false
 }
 
 // stayRegistered puts the icon into every panel that comes after the first one, until ctx ends or
@@ -205,3 +251,42 @@ func (b *bus) register(ctx context.Context, shared *dbus.Conn) error {
 	}
 	return nil
 }
+
+// panelVariant returns the icons that stand out on any panel; a desktop that tells its colours is
+// asked later.
+func panelVariant() string { return assets.IconLight }
+
+// theme returns the icons for the desktop's colours, "" when it does not tell them.
+func (b *bus) theme(ctx context.Context) string {
+	ctx, cancel := context.WithTimeout(ctx, dbusCallTime)
+	defer cancel()
+	var v dbus.Variant
+	call := b.conn.Object(portalName, portalPath).CallWithContext(ctx, settingsName+".Read", dbus.FlagNoAutoStart, lookSpace, lookKey)
+	if err := call.Store(&v); err != nil {
+		return ""
+	}
+	return variantOf(v)
+}
+
+// variantOf reads the desktop's preference, which one method wraps twice.
+func variantOf(v dbus.Variant) string {
+	if inner, ok := v.Value().(dbus.Variant); ok {
+		v = inner
+	}
+	if v.Value() == preferDark {
+		return assets.IconDark
+	}
+	return assets.IconLight
+}
+
+// recolour tells the menu, which takes the newest alone.
+func (b *bus) recolour(variant string) {
+	select {
+	case <-b.variants:
+	default:
+	}
+	b.variants <- variant
+}
+
+// escape keeps panels from taking a sign of a subject for the mark of an access key.
+func escape(label string) string { return strings.ReplaceAll(label, "_", "__") }

@@ -50,5 +50,23 @@ type Config struct {
 	Log   *slog.Logger
 	// Open shows an address in the browser; without it the menu has no item for it.
 	Open func(ctx context.Context, url string) error
-	Now  func() time.Time // default time.Now
+	// NoHost is called once when no panel has come in the first minute; one may come still.
+	NoHost func()
+	Now    func() time.Time // default time.Now
+
+	patience time.Duration // until NoHost; default a minute
+}
+
+// defaults fills in what was left out.
+func (cfg Config) defaults() Config {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.NoHost == nil {
+		cfg.NoHost = func() {}
+	}
+	if cfg.patience == 0 {
+		cfg.patience = time.Minute
+	}
+	return cfg
 }

@@ -1,9 +1,10 @@
-// Package tray is the icon and the small menu through which people meet the agent.
+// Package tray is the icon and the menu through which people meet the agent.
 //
 // [View] decides what they see, as a plain value; [Run] draws that value with fyne.io/systray and
-// passes clicks on to a control.Agent. It draws only when the value changes and never polls. It
-// knows nothing of mail or Salesforce, and holds no window. View is pure and safe for concurrent
-// use; Run may be called once per process, because the library below it ends for good.
+// passes clicks on to an [Agent]. It draws only when the value changes and never polls: the list of
+// recent mails is read when the menu is opened or the numbers of mails changed. It knows nothing of
+// mail or Salesforce, and holds no window. View is pure and safe for concurrent use; Run may be
+// called once per process, because the library below it ends for good.
 package tray
 
 import (
@@ -18,11 +19,23 @@ import (
 // a click does not land on what has just moved there.
 type Slot int
 
-// The slots. The first two are only read; the last four of the pause are its submenu.
+// The slots. ShowState and ShowSuccess are only read. Recent has a submenu of RecentHint, which is
+// only read, and the mails from RecentFirst on; Pause has one of the four after it.
 const (
 	ShowState Slot = iota
 	ShowSuccess
 	SignIn
+	Recent
+	RecentHint
+	RecentFirst
+	recentLast = RecentFirst + RecentMails - 1
+)
+
+// The slots after the recent mails.
+const (
+	Open Slot = iota + recentLast + 1
+	Capture
+	NeedsYou
 	Check
 	Pause
 	Pause30Minutes
@@ -30,9 +43,10 @@ const (
 	PauseTomorrow
 	PauseOpen
 	Resume
-	Open
+	Salesforce
+	Help
 	Quit
-	slots int = iota
+	slots = int(Quit) + 1
 )
 
 // Item is what a slot shows.
@@ -44,35 +58,39 @@ type Item struct {
 
 // Model is all there is to see. Two equal models look the same.
 type Model struct {
-	Icon    string // as assets.Icon takes it
+	Icon    string // a state, as assets.Icon takes it
 	Tooltip string
 	Items   [slots]Item
+	Lines   [RecentMails]Line // what a click on a recent mail does
 
 	Side string // which side the sign-in item signs in
-	URL  string // what the open item opens
+	URL  string // what the Salesforce item opens
 }
 
 // maxTooltip is how many UTF-16 units of a tooltip Windows shows.
 const maxTooltip = 120
 
-// View decides what the tray shows for s. Now only says how to write times, in its zone.
-func View(s control.Status, l *text.Localizer, now time.Time) Model {
-	m := Model{Icon: icon(s), Side: side(s)}
-	headline := control.Headline(l, s, now)
-	m.Tooltip = cut("Hawser: "+headline, maxTooltip)
+// View decides what the tray shows for s and the recent mails. Now only says how to write times, in
+// its zone, and how long ago a mail was clicked.
+func View(s control.Status, r Inbox, l *text.Localizer, now time.Time) Model {
+	m := Model{Icon: icon(s), Side: side(s), Tooltip: tooltip(s, l, now)}
 	signedIn := s.Salesforce.SignedIn || s.Mail.SignedIn
 	paused := s.State == control.Paused
 	if s.Salesforce.SignedIn && s.Salesforce.Host != "" {
 		m.URL = "https://" + s.Salesforce.Host
 	}
-
-	m.Items[ShowState] = Item{Label: headline, Shown: true}
+	m.Items[ShowState] = Item{Label: control.Headline(l, s, now), Shown: true}
 	m.Items[ShowSuccess] = Item{Shown: signedIn, Label: l.T("tray.last-success", map[string]any{
 		"Salesforce": l.Moment(s.Salesforce.LastSuccess, now), "Mail": l.Moment(s.Mail.LastSuccess, now)})}
 	action := func(slot Slot, id string, shown bool) {
-		m.Items[slot] = Item{Label: l.T("tray."+id, nil), Shown: shown, Enabled: true}
+		m.Items[slot] = Item{Label: l.T("tray."+id, map[string]any{"Count": s.Counts.NeedsYou}), Shown: shown, Enabled: true}
 	}
 	action(SignIn, "signin-"+sideOr(m.Side), m.Side != "")
+	action(Recent, "recent", inboxShown(s))
+	m.recent(r, l, now)
+	action(Open, "open", true)
+	action(Capture, "capture", signedIn)
+	action(NeedsYou, "needs-you", s.Counts.NeedsYou > 0)
 	action(Check, "check", true)
 	m.Items[Check].Enabled = signedIn && !paused
 	action(Pause, "pause", !paused)
@@ -81,21 +99,37 @@ func View(s control.Status, l *text.Localizer, now time.Time) Model {
 	action(PauseTomorrow, "pause-tomorrow", !paused)
 	action(PauseOpen, "pause-open", !paused)
 	action(Resume, "resume", paused)
-	action(Open, "open", m.URL != "")
+	action(Salesforce, "salesforce", m.URL != "")
+	action(Help, "help", true)
 	action(Quit, "quit", true)
 	return m
 }
 
-// icon names the picture of a state. Pictures differ in shape, not only in colour.
+// inboxShown reports whether there is a mailbox whose mails may be shown and saved.
+func inboxShown(s control.Status) bool {
+	return s.Mail.SignedIn && s.State != control.WrongAccount && s.State != control.Suspended
+}
+
+// tooltip is the state with the last time when both sides worked.
+func tooltip(s control.Status, l *text.Localizer, now time.Time) string {
+	data := map[string]any{"State": control.Headline(l, s, now)}
+	last := s.Salesforce.LastSuccess
+	if s.Mail.LastSuccess.Before(last) {
+		last = s.Mail.LastSuccess
+	}
+	if last.IsZero() {
+		return cut(l.T("tray.tooltip", data), maxTooltip)
+	}
+	data["When"] = l.Moment(last, now)
+	return cut(l.T("tray.tooltip-success", data), maxTooltip)
+}
+
+// icon names the picture of a state: six of them, which differ in shape and not only in colour.
 func icon(s control.Status) string {
 	switch s.State {
-	case control.UpToDate:
-		return "hawser"
 	case control.Working:
 		return "working"
-	case control.Waiting:
-		return "waiting"
-	case control.Paused, control.Suspended:
+	case control.Paused, control.Suspended, control.Waiting: // nothing moves, and nobody has to do anything
 		return "paused"
 	case control.Offline:
 		return "offline"
@@ -103,8 +137,9 @@ func icon(s control.Status) string {
 		return "sign-in"
 	case control.NeedsYou, control.WrongAccount:
 		return "needs-you"
+	case control.UpToDate:
 	}
-	return "hawser"
+	return "up-to-date"
 }
 
 // side returns which side has to sign in, "" when none has.

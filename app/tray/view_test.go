@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -42,6 +43,26 @@ var statuses = []control.Status{
 	signedIn(control.Status{State: "levitating"}),
 }
 
+// inbox has a mail for each line that there is.
+var inbox = Inbox{
+	Read: true,
+	Mails: []control.Mail{
+		{Ref: "1", From: "Ann Onym <ann@example.com>", Subject: "Offer for_two & more"},
+		{Ref: "2", From: "bob@example.org", Subject: strings.Repeat("A long subject, ", 10)},
+		{Ref: "3", From: "Roe, Jane <jane@example.com>, Bob <b@example.com>", Subject: "", State: "filtered"},
+		{Ref: "4", From: "x@example.com", Subject: "By a rule", State: "waiting"},
+		{Ref: "5", From: "x@example.com", Subject: "Just clicked", State: "waiting"},
+		{Ref: "6", From: "x@example.com", Subject: "By a rule, sent", State: "captured"},
+		{Ref: "7", From: "x@example.com", Subject: "Clicked and sent", State: "captured"},
+		{Ref: "8", From: "x@example.com", Subject: "Clicked before", State: "captured"},
+		{Ref: "9", From: "x@example.com", Subject: "Private", State: "held"},
+		{Ref: "10", From: "Mallory\n\u202e <m@example.com>", Subject: "evil\r\n\u202eQuit\tCtrl+Q"},
+		{Ref: "11", From: "x@example.com", Subject: "One too many"},
+	},
+	Clicked: map[string]time.Time{"5": now.Add(-time.Hour), "7": now.Add(-30 * time.Second), "8": now.Add(-time.Hour)},
+	Refused: map[string]bool{"10": true},
+}
+
 // show writes a model as the menu looks.
 func (m Model) show() string {
 	var b strings.Builder
@@ -51,7 +72,7 @@ func (m Model) show() string {
 			continue
 		}
 		indent := "  "
-		if s := Slot(slot); s >= Pause30Minutes && s <= PauseOpen {
+		if s := Slot(slot); s >= Pause30Minutes && s <= PauseOpen || s >= RecentHint && s <= recentLast {
 			indent = "      "
 		}
 		line := indent + it.Label
@@ -61,8 +82,11 @@ func (m Model) show() string {
 		switch Slot(slot) {
 		case SignIn:
 			line += " -> " + m.Side
-		case Open:
+		case Salesforce:
 			line += " -> " + m.URL
+		}
+		if i := slot - int(RecentFirst); i >= 0 && i < RecentMails && m.Lines[i].Act != LineNone {
+			line += " -> " + [...]string{"", "capture ", "undo ", "open for "}[m.Lines[i].Act] + m.Lines[i].Ref
 		}
 		b.WriteString(line + "\n")
 	}
@@ -74,9 +98,15 @@ func TestViewOfEveryState(t *testing.T) {
 	for _, lang := range text.Languages() {
 		l := text.New(lang)
 		var b strings.Builder
+		var parts []string
 		for _, s := range statuses {
-			fmt.Fprintf(&b, "== %s %s\n%s\n", s.State, s.Which, View(s, l, now).show())
+			fmt.Fprintf(&b, "== %s %s\n%s\n", s.State, s.Which, View(s, Inbox{Read: true, Mails: inbox.Mails[:1]}, l, now).show())
 		}
+		for name, r := range map[string]Inbox{"recent mails": inbox, "nothing read": {}, "no mails": {Read: true}, "unreadable": {Failed: true, Mails: inbox.Mails[:1]}} {
+			parts = append(parts, fmt.Sprintf("== %s\n%s\n", name, View(statuses[len(statuses)-3], r, l, now).show()))
+		}
+		slices.Sort(parts)
+		b.WriteString(strings.Join(parts, ""))
 		file := "testdata/view_" + lang + ".golden"
 		if *update {
 			if err := os.WriteFile(file, []byte(b.String()), 0o644); err != nil {
@@ -96,10 +126,14 @@ func TestViewOfEveryState(t *testing.T) {
 func TestEveryViewCanBeDrawn(t *testing.T) {
 	t.Parallel()
 	l := text.New("de")
+	pictures := map[string]bool{}
 	for _, s := range statuses {
-		m := View(s, l, now)
-		if _, err := assets.Icon(m.Icon); err != nil {
-			t.Errorf("%s: %v", s.State, err)
+		m := View(s, inbox, l, now)
+		pictures[m.Icon] = true
+		for _, variant := range []string{assets.IconLight, assets.IconDark} {
+			if _, err := assets.Icon(m.Icon, variant); err != nil {
+				t.Errorf("%s: %v", s.State, err)
+			}
 		}
 		for slot, it := range m.Items {
 			if it.Label == "" {
@@ -111,6 +145,43 @@ func TestEveryViewCanBeDrawn(t *testing.T) {
 		}
 		if m.Items[Pause].Shown == m.Items[Resume].Shown {
 			t.Errorf("%s: needs exactly one of pause and resume", s.State)
+		}
+	}
+	if len(pictures) != 6 {
+		t.Errorf("pictures %v, want six", pictures)
+	}
+}
+
+// TestJ01StateInText: whoever sees no picture reads the same state, in the tooltip and in the menu.
+func TestJ01StateInText(t *testing.T) {
+	t.Parallel()
+	for _, lang := range text.Languages() {
+		l := text.New(lang)
+		said := map[string]control.State{}
+		for _, s := range statuses {
+			m := View(s, inbox, l, now)
+			state := control.Headline(l, s, now)
+			if m.Items[ShowState].Label != state || !strings.HasPrefix(m.Tooltip, strings.TrimSuffix(cut("Hawser: "+state, maxTooltip), "…")) {
+				t.Errorf("%s, %s: menu %q, tooltip %q", lang, s.State, m.Items[ShowState].Label, m.Tooltip)
+			}
+			if len(utf16.Encode([]rune(m.Tooltip))) > maxTooltip {
+				t.Errorf("%s, %s: the tooltip is too long", lang, s.State)
+			}
+			if other, same := said[state]; same && other != s.State {
+				t.Errorf("%s: %s and %s read the same", lang, s.State, other)
+			}
+			said[state] = s.State
+		}
+	}
+}
+
+// TestRecentNeedsItsMailbox: no mail is shown of a mailbox that is not the user's, or not signed in.
+func TestRecentNeedsItsMailbox(t *testing.T) {
+	t.Parallel()
+	for _, s := range statuses {
+		m := View(s, inbox, text.New("en"), now)
+		if want := s.Mail.SignedIn && s.State != control.WrongAccount && s.State != control.Suspended; m.Items[Recent].Shown != want || m.Items[RecentFirst].Shown != want {
+			t.Errorf("%s: mails shown %t, want %t", s.State, m.Items[RecentFirst].Shown, want)
 		}
 	}
 }

@@ -3,7 +3,7 @@
 // Command pack writes an .ico file from .png files: pack OUT.ico IN.png...
 //
 // The images are stored as 32-bit bitmaps, which every Windows interface that loads icons reads;
-// compressed entries are read by some only.
+// compressed entries are read by some only, and used for the largest size, as Windows itself does.
 package main
 
 import (
@@ -32,18 +32,20 @@ func pack(out string, in []string) error {
 	}
 	put(&head, uint16(0), uint16(1), uint16(len(in)))
 	for _, name := range in {
-		f, err := os.Open(name)
+		raw, err := os.ReadFile(name)
 		if err != nil {
 			return err
 		}
-		img, err := png.Decode(f)
-		f.Close()
+		img, err := png.Decode(bytes.NewReader(raw))
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
-		dib := bitmap(img)
 		size := img.Bounds().Dx()
-		put(&head, uint8(size), uint8(size), uint8(0), uint8(0), uint16(1), uint16(32), uint32(len(dib)), uint32(6+16*len(in)+body.Len()))
+		dib := raw
+		if size < 256 {
+			dib = bitmap(img)
+		}
+		put(&head, uint8(size%256), uint8(size%256), uint8(0), uint8(0), uint16(1), uint16(32), uint32(len(dib)), uint32(6+16*len(in)+body.Len()))
 		body.Write(dib)
 	}
 	return os.WriteFile(out, append(head.Bytes(), body.Bytes()...), 0o644)
