@@ -125,7 +125,7 @@ func (l launcher) entry() string {
 	b.WriteString("[Desktop Entry]\nType=Application\nName=Hawser\n")
 	localised("Comment", "launcher.comment")
 	fmt.Fprintf(&b, "Exec=%s\nTryExec=%s\nIcon=%s\nTerminal=false\nStartupNotify=false\n", line("open", "%u"), escape(l.place.Program), ID)
-	b.WriteString("Categories=Office;Email;\nKeywords=Salesforce;CRM;\nDBusActivatable=true\nX-GNOME-SingleWindow=true\n")
+	b.WriteString("Categories=Office;Email;\nKeywords=Salesforce;CRM;\nDBusActivatable=true\nX-GNOME-SingleWindow=true\nX-GNOME-UsesNotifications=true\n")
 	b.WriteString("MimeType=x-scheme-handler/" + Scheme + ";\nActions=")
 	for _, a := range actionArgs {
 		b.WriteString(string(a.action) + ";")
