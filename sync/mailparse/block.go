@@ -85,7 +85,8 @@ func fieldName(line []byte) (int, bool) {
 }
 
 // firstStray returns the offset of the first line after the first field that is neither a field
-// nor a continuation, or -1. Where the empty line is missing, the body starts there.
+// nor a continuation, 0 where there is no field at all, or -1. Where the empty line is missing, the
+// body starts there.
 func firstStray(block []byte) int {
 	seen := false
 	for at := 0; at < len(block); {
@@ -100,6 +101,9 @@ func firstStray(block []byte) int {
 			return at
 		}
 		at = end
+	}
+	if !seen && len(block) > 0 {
+		return 0
 	}
 	return -1
 }

@@ -29,12 +29,17 @@ func ReadHeader(r io.Reader) (capture.Header, error) {
 	defer readings.Put(w)
 	w.br.Reset(r)
 	defer w.br.Reset(nil)
-	block, _, _, err := readBlock(w.br, w.block[:0], maxHeader)
+	block, cut, ended, err := readBlock(w.br, w.block[:0], maxHeader)
 	if cap(block) <= 64<<10 {
 		w.block = block[:0]
 	}
 	if err != nil {
 		return capture.Header{}, err
+	}
+	if !ended && !cut {
+		if at := firstStray(block); at >= 0 {
+			block = block[:at] // as Parse does: the body begins there
+		}
 	}
 	return header(block), nil
 }
