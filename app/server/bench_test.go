@@ -108,7 +108,7 @@ func newSide(b *testing.B, name string, devices int) *side {
 // measure loads a new server as much as it takes, by turns with bare net/http, and then both with
 // half of what ours took.
 func (s *side) measure(b *testing.B) {
-	ours, bare := newStand(b, s.fleet.serve(b), s.fleet), newStand(b, startBare(b), nil)
+	ours, bare := &stand{srv: s.fleet.serve(b), fleet: s.fleet}, &stand{srv: startBare(b)}
 	defer ours.end(b)
 	defer bare.end(b)
 	warm := max(benchWarm, len(s.fleet.callers)) // each has called before the clock starts
@@ -146,14 +146,6 @@ type stand struct {
 	each    []time.Duration
 }
 
-func newStand(b *testing.B, srv *child, f *fleet) *stand {
-	l := &stand{srv: srv, fleet: f}
-	for range *benchConns {
-		l.lines = append(l.lines, dial(b, srv.addr))
-	}
-	return l
-}
-
 func (l *stand) end(b *testing.B) {
 	for _, one := range l.lines {
 		_ = one.conn.Close()
@@ -164,9 +156,14 @@ func (l *stand) end(b *testing.B) {
 // used is the processor time of the server and its database.
 func (l *stand) used(b *testing.B) time.Duration { return l.srv.cpu(b) + l.srv.dbTime(b) }
 
-// send sends new requests.
+// send sends new requests. Connections are made when the first ones are signed: a server closes those
+// on which nothing comes.
 func (l *stand) send(b *testing.B, n int, every time.Duration) []time.Duration {
-	return fire(b, l.lines, l.requests(b, n), every)
+	requests := l.requests(b, n)
+	for len(l.lines) < *benchConns {
+		l.lines = append(l.lines, dial(b, l.srv.addr))
+	}
+	return fire(b, l.lines, requests, every)
 }
 
 func (l *stand) begin(b *testing.B) { l.cpu, l.db = l.srv.cpu(b), l.srv.dbTime(b) }
