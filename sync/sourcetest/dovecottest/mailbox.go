@@ -69,12 +69,17 @@ func (s *Server) AppendManyAt(t testing.TB, user, folder string, n int, mail fun
 		c := s.dial(t, user)
 		defer c.close()
 		_, _ = c.command("CREATE " + quote(folder))
-		for i := range n {
-			at, raw := mail(i)
-			if _, err := c.command(fmt.Sprintf("APPEND %s %s {%d}", quote(folder), at.Format(dateTime), len(raw)), raw); err != nil {
+		for next := 0; next < n; {
+			var many strings.Builder // RFC 3502, as much as fits well
+			many.WriteString("APPEND " + quote(folder))
+			for ; next < n && many.Len() < 1<<20; next++ {
+				at, raw := mail(next)
+				fmt.Fprintf(&many, " %s {%d+}\r\n%s", at.Format(dateTime), len(raw), raw)
+			}
+			if _, err := c.command(many.String()); err != nil {
 				t.Fatalf("append to %q: %v", folder, err)
 			}
-			_ = c.c.SetDeadline(time.Now().Add(30 * time.Second))
+			_ = c.c.SetDeadline(time.Now().Add(time.Minute))
 		}
 		return
 	}
