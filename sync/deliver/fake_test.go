@@ -431,7 +431,7 @@ func (o *fakeOrg) Create(_ context.Context, records []Record) ([]Result, error) 
 	o.sizes = append(o.sizes, len(records))
 	return call(o, "create", records, func(r Record) Result {
 		for _, have := range o.records {
-			if o.caps.UniqueKey && have.Key == r.Key {
+			if o.caps.UniqueKey && have.Key == r.Key && have.Kind == r.Kind {
 				return Result{ID: have.id, Err: fault.New(fault.AlreadySaved, "create", nil)}
 			}
 		}

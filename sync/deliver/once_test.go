@@ -175,3 +175,39 @@ func TestSecondComputer(t *testing.T) {
 		}
 	}
 }
+
+// TestF03TaskWaitsForALostEmail: an e-mail whose reply was lost may still become a record when a
+// second attempt is refused: a task is made only if it did not.
+func TestF03TaskWaitsForALostEmail(t *testing.T) {
+	t.Parallel()
+	for _, other := range []bool{false, true} { // the refusal is this mail's, or another's
+		for _, when := range []effect{effectNever, effectLate} {
+			r := newRig()
+			j := r.queue.add(mail(1, 0), true)
+			calls := 0
+			r.org.whole = func(op string, _ int) (effect, error) {
+				if calls++; calls == 1 {
+					return when, &fault.Error{Code: fault.Offline, Unknown: true}
+				}
+				return effectNow, nil
+			}
+			d := r.deliverer(t)
+			if _, err := d.Drain(t.Context()); err == nil {
+				t.Fatal("the first call is answered")
+			}
+			landed := r.clock.t.Add(9 * time.Second)
+			r.org.refuse(fault.EmailRefused, 9, func(rec Record) bool { return rec.Kind == Email && r.clock.t.Before(landed) })
+			if other {
+				d.noEmail = r.clock.t // as the other mail's refusal leaves it
+			}
+			r.finish(t, d)
+			r.clock.t = r.clock.t.Add(time.Minute)
+			r.org.enter("late effects")
+			want := map[effect]Kind{effectNever: Task, effectLate: Email}[when]
+			if j.state != stateSent || len(r.org.records) != 1 || r.org.records[0].Kind != want {
+				t.Errorf("other %v, effect %v: state %d, %d records", other, when, j.state, len(r.org.records))
+			}
+			r.exactlyOnce(t)
+		}
+	}
+}

@@ -105,7 +105,8 @@ func (d *Deliverer) sort(jobs []Job, caps Capabilities, lim Limits) *work {
 	w := &work{caps: caps, lim: lim}
 	now := d.cfg.Now()
 	for _, j := range jobs {
-		unique := j.Next == StepCreate && caps.UniqueKey // Salesforce settles any race
+		// Salesforce settles any race; but an e-mail under way does not stop a task.
+		unique := j.Next == StepCreate && caps.UniqueKey && caps.Email
 		if age := now.Sub(j.Began); j.Unknown && !unique && age >= 0 && age < settleTime {
 			w.settled = append(w.settled, Outcome{Job: j.ID, Verdict: Doubtful, RetryAt: j.Began.Add(settleTime)})
 			continue
@@ -172,7 +173,7 @@ func (d *Deliverer) capabilities(ctx context.Context) (Capabilities, error) {
 	if !d.noEmail.IsZero() && now.Sub(d.noEmail) < 24*time.Hour {
 		caps.Email = false
 	}
-	d.state.Missing, d.uniqueKey = caps.Missing, caps.UniqueKey
+	d.state.Missing, d.uniqueKey = caps.Missing, caps.UniqueKey && caps.Email
 	return caps, nil
 }
 

@@ -100,8 +100,9 @@ func (d *Deliverer) refused(j Job, kind Kind, f *fault.Error) Outcome {
 	code := f.Code
 	switch {
 	case code == fault.EmailRefused && j.Next == StepCreate && kind == Email:
-		d.noEmail = now // the next round saves a Task
-		return d.again(j, f.Unknown, now, f)
+		// The next round saves a Task; not before an earlier attempt at an e-mail is over.
+		d.noEmail, d.uniqueKey = now, false
+		return d.again(j, j.Unknown || f.Unknown, now, f)
 	case code == fault.ReferenceRefused && n.related && !n.account && j.Next == StepCreate:
 		n.account = true // an opportunity may be seen by more people than may add to it
 		return d.again(j, f.Unknown, now, f)
