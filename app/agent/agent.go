@@ -93,6 +93,8 @@ type Agent struct {
 	unbound  *unbound            // how the run ends, once Unbind was called
 
 	choosing choosing
+	marks    marks
+	notices  func(bool) // the switch of the notices; nil without a desktop
 
 	source    *imapsource.Source // these two are nil while the capture does not run
 	engine    *engine.Engine
@@ -113,7 +115,7 @@ func New(ctx context.Context, cfg Config) (*Agent, error) {
 		cfg: cfg, now: cfg.Now, board: newBoard(&cfg),
 		nudge: make(chan struct{}), wake: make(chan struct{}, 1),
 		logins: map[string]login{}, tokens: map[string]*oauth.Tokens{}, attempts: map[string]*attempt{},
-		text: text.New(cfg.Lang), owes: make(chan struct{}, 1), heard: make(chan struct{}, 1), inForce: cfg.Settings,
+		text: text.New(cfg.Lang), marks: marks{some: make(chan struct{}, 1)}, owes: make(chan struct{}, 1), heard: make(chan struct{}, 1), inForce: cfg.Settings,
 		turn: map[string]chan struct{}{sideSalesforce: make(chan struct{}, 1), sideMail: make(chan struct{}, 1)},
 	}
 	pool, err := roots(cfg.Settings.Trust.CAFile)
@@ -147,6 +149,8 @@ func (a *Agent) Run(ctx context.Context, listener *control.Listener) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return listener.Serve(ctx, a, a.cfg.Log) })
 	g.Go(func() error { return a.tidy(ctx) })
+	g.Go(func() error { return a.upkeep(ctx) })
+	g.Go(func() error { return a.writeBack(ctx) })
 	g.Go(func() error {
 		return a.keep(ctx, part{name: "capture", side: sideMail, ready: a.mayCapture, run: a.inTurn(sideMail, a.capture)})
 	})

@@ -285,16 +285,16 @@ func TestD01D02D05D07Automatic(t *testing.T) {
 	}
 }
 
-// TestE04Unmatched: mail without a record waits, and goes one of four ways.
+// TestE04Unmatched: mail without a record waits, and goes one of five ways.
 func TestE04Unmatched(t *testing.T) {
 	s, c := chooser(t, nil)
 	choose(t, c, func(ch *capture.Choices) {
 		ch.Automatic, ch.Rules = true, []capture.Rule{{ID: "all", Action: capture.Allow}}
 	})
-	for _, who := range []string{"found", "unlinked", "ignored", "domain"} {
+	for _, who := range []string{"found", "linked", "unlinked", "ignored", "domain"} {
 		s.receive("INBOX", mailOf{subject: who, from: who + "@" + who + ".example"})
 	}
-	s.until(30*time.Second, "four held mails", func(st control.Status) bool { return st.Counts.Held == 4 })
+	s.until(30*time.Second, "five held mails", func(st control.Status) bool { return st.Counts.Held == 5 })
 	items := map[string]int64{}
 	for _, it := range s.queue("--state", "held") {
 		if it.Why != fault.Unmatched || !it.Unlinked {
@@ -303,8 +303,13 @@ func TestE04Unmatched(t *testing.T) {
 		items[it.Subject] = it.ID
 	}
 	s.org.Insert("Contact", map[string]any{"LastName": "Found", "Email": "found@found.example"})
+	people := ok[[]control.Record](t)(c.FindRecords(t.Context(), "ann@acme"))
+	if len(people) != 1 || people[0].Type != "Contact" {
+		t.Fatalf("found %+v", people)
+	}
 	for subject, do := range map[string]func(context.Context, int64) error{
-		"found": c.RetryItem, "unlinked": c.SaveUnlinked,
+		"linked": func(ctx context.Context, id int64) error { return c.Link(ctx, id, people[0].ID) },
+		"found":  c.RetryItem, "unlinked": c.SaveUnlinked,
 		"ignored": func(ctx context.Context, id int64) error { return c.Ignore(ctx, id, false) },
 		"domain":  func(ctx context.Context, id int64) error { return c.Ignore(ctx, id, true) },
 	} {
@@ -312,7 +317,7 @@ func TestE04Unmatched(t *testing.T) {
 			t.Errorf("%s: %v", subject, err)
 		}
 	}
-	s.saved("found", "unlinked")
+	s.saved("found", "linked", "unlinked")
 	if got := ok[control.Chosen](t)(c.Chosen(t.Context())).Choices.Block; !slices.Contains(got, "ignored@ignored.example") || !slices.Contains(got, "domain.example") {
 		t.Errorf("the blocklist is %q", got)
 	}

@@ -30,7 +30,7 @@ func (a *Agent) deliverQueue(ctx context.Context) error {
 		return err
 	}
 	d, err := deliver.New(deliver.Config{
-		Queue: a.db, Target: client, Read: readMail, File: readFile, Own: a.own, Check: a.checkBatch,
+		Queue: queueOf{a.db, a}, Target: client, Read: readMail, File: readFile, Own: a.own, Check: a.checkBatch,
 		Content: a.content, LeftOut: a.leftOut, Pick: a.pick, Order: func() match.Order { return match.OrderOf(a.chosen().Order) },
 		Changed: func(e deliver.Event) { a.deliveryChanged(ctx, e) }, Log: a.cfg.Log, Now: a.cfg.Now, Budget: budget,
 	})

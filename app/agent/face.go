@@ -80,8 +80,10 @@ func (f *face) Capture(ctx context.Context, ref string) error {
 	})
 }
 
-// Undo implements tray.Agent. Nothing can be taken back yet.
-func (f *face) Undo(context.Context, string) error { return fault.New(fault.NotFound, "undo", nil) }
+// Undo implements tray.Agent.
+func (f *face) Undo(ctx context.Context, ref string) error {
+	return f.with(func(a *Agent) error { return a.undo(ctx, ref) })
+}
 
 // Open implements tray.Agent.
 func (f *face) Open(ctx context.Context, page string) error {

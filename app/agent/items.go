@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"hawser/app/control"
@@ -9,6 +10,7 @@ import (
 	"hawser/sync/capture"
 	"hawser/sync/deliver"
 	"hawser/sync/fault"
+	"hawser/sync/match"
 )
 
 // Threads implements control.Agent.
@@ -44,6 +46,40 @@ func (a *Agent) Answer(ctx context.Context, id int64, answer control.Answer) err
 		key = deliver.AnswerPerson + strings.ToLower(item.Question.Subject)
 	}
 	return a.decided(ctx, a.db.Answer(ctx, id, key, answer.Option, answer.Remember))
+}
+
+// FindRecords implements control.Agent.
+func (a *Agent) FindRecords(ctx context.Context, text string) ([]control.Record, error) {
+	a.mu.Lock()
+	d, client := a.deliverer, a.client
+	a.mu.Unlock()
+	if d == nil {
+		return nil, fault.New(a.whyNoDelivery(), "find people", nil)
+	}
+	found, err := d.Search(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]control.Record, len(found))
+	for i, c := range found {
+		list[i] = control.Record{Type: string(c.Type), ID: c.ID, Name: c.Name, About: c.About, URL: client.RecordURL(c.ID)}
+	}
+	return list, nil
+}
+
+// Link implements control.Agent.
+func (a *Agent) Link(ctx context.Context, id int64, record string) error {
+	item, err := a.db.Item(ctx, id)
+	if err != nil {
+		return err
+	}
+	own := a.own()
+	for _, p := range slices.Concat(item.From, item.To) {
+		if p.Addr != "" && !match.Own(p.Addr, own) {
+			return a.decided(ctx, a.db.Answer(ctx, id, deliver.AnswerPerson+strings.ToLower(p.Addr), record, false))
+		}
+	}
+	return fault.New(fault.NotFound, "find the other side", nil)
 }
 
 // SaveUnlinked implements control.Agent.
@@ -149,4 +185,31 @@ func (a *Agent) Forget(ctx context.Context, address string) (control.Forgotten, 
 		out.Records = append(out.Records, journalItem(r, client))
 	}
 	return out, nil
+}
+
+// undo takes back a mail of a list: one that waits is left out, and the record of one that was saved
+// is deleted.
+func (a *Agent) undo(ctx context.Context, word string) error {
+	ref, err := decodeRef(word)
+	if err != nil {
+		return err
+	}
+	src, _, err := a.running()
+	if err != nil {
+		return err
+	}
+	_, head, err := headOf(ctx, src, ref)
+	if err != nil {
+		return err
+	}
+	r, found, err := a.db.Reason(ctx, capture.MailKey(a.bound().account, head.MessageID))
+	switch {
+	case err != nil:
+		return err
+	case found && r.State == agentdb.Captured:
+		return a.Unsave(ctx, r.ID)
+	case found && r.State != agentdb.Filtered:
+		return a.SkipItem(ctx, r.ID)
+	}
+	return fault.New(fault.NotFound, "undo", nil)
 }

@@ -157,7 +157,14 @@ func (f Foreground) once(ctx context.Context, cfg *Config, listener *control.Lis
 		return errors.Join(err, listener.Close())
 	}
 	cfg.face.agent.Store(a)
+	running, cancel := context.WithCancel(ctx)
+	var desk sync.WaitGroup
+	if f.Desktop && !f.Headless {
+		f.attend(running, a, &desk)
+	}
 	err = a.Run(ctx, listener)
+	cancel()
+	desk.Wait()
 	cfg.face.agent.Store(nil)
 	return errors.Join(err, a.Close())
 }

@@ -121,5 +121,23 @@ func (a *Agent) Change(ctx context.Context, key, value string) error {
 	if err := a.db.SaveSetting(ctx, settingName(key), value); err != nil {
 		return fmt.Errorf("store setting: %w", err)
 	}
+	a.mu.Lock()
+	allow := a.notices
+	a.mu.Unlock()
+	if key == control.SetNotices && allow != nil {
+		allow(value == switchOn)
+	}
 	return nil
+}
+
+// allowNotices connects the switch of the notices, in its present position. A setting that cannot be
+// read leaves them on: they may be about that.
+func (a *Agent) allowNotices(ctx context.Context, allow func(bool)) {
+	a.mu.Lock()
+	a.notices = allow
+	a.mu.Unlock()
+	all := options()
+	i := slices.IndexFunc(all, func(o option) bool { return o.key == control.SetNotices })
+	s, err := a.setting(ctx, all[i])
+	allow(err != nil || s.Value == switchOn)
 }

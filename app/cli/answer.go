@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -90,4 +91,63 @@ func (a *app) ignoreCmd() *cobra.Command {
 	cmd := a.itemCmd("queue-ignore", "ignore", func(ctx context.Context, c *control.Client, id int64) error { return c.Ignore(ctx, id, domain) })
 	cmd.Flags().BoolVar(&domain, "domain", false, a.t("flag.domain"))
 	return cmd
+}
+
+// findCmd looks people up by name, for "queue link".
+func (a *app) findCmd() *cobra.Command {
+	return &cobra.Command{
+		Use: "find TEXT", Short: a.t("cmd.queue-find"),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return a.usage("usage.needs-text", nil)
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			agent, err := a.agent(cmd.Context())
+			if err != nil {
+				return err
+			}
+			found, err := agent.FindRecords(cmd.Context(), strings.Join(args, " "))
+			if err != nil {
+				return err
+			}
+			return list(a, found, "queue.nobody-found", a.recordRows)
+		},
+	}
+}
+
+func (a *app) recordRows(found []control.Record) [][]string {
+	rows := [][]string{{a.t("column.object-type"), a.t("column.name"), a.t("column.about"), a.t("column.record")}}
+	for _, r := range found {
+		rows = append(rows, []string{clean(r.Type), short(r.Name, 40), short(r.About, 40), clean(r.ID)})
+	}
+	return rows
+}
+
+// linkCmd is "queue link ID RECORD".
+func (a *app) linkCmd() *cobra.Command {
+	return &cobra.Command{
+		Use: "link ID RECORD", Short: a.t("cmd.queue-link"),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 2 {
+				return a.usage("usage.link", nil)
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ids, err := a.ids(args[:1])
+			if err != nil {
+				return err
+			}
+			agent, err := a.agent(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if err := agent.Link(cmd.Context(), ids[0], args[1]); err != nil {
+				return err
+			}
+			return a.done(a.t("queue.answered"), map[string]any{"id": ids[0], "record": args[1]})
+		},
+	}
 }

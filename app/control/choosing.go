@@ -41,6 +41,11 @@ type Chooser interface {
 
 	// Answer answers the question of an item. Faults: NotFound, Usage.
 	Answer(ctx context.Context, id int64, a Answer) error
+	// FindRecords finds people in Salesforce by what a person types, such as part of a name.
+	FindRecords(ctx context.Context, text string) ([]Record, error)
+	// Link saves an unmatched mail with a record that FindRecords found as its sender, or as its first
+	// recipient where the user sent it.
+	Link(ctx context.Context, id int64, record string) error
 	// SaveUnlinked saves an unmatched mail without a record to belong to.
 	SaveUnlinked(ctx context.Context, id int64) error
 	// Ignore leaves an item out and blocks its sender from now on: the address, or the whole domain.
@@ -79,6 +84,7 @@ type Record struct {
 	// along with another record.
 	Address string `json:"address,omitempty"`
 	Field   string `json:"field,omitempty"`
+	About   string `json:"about,omitempty"` // what tells it from others of the name, such as the account
 }
 
 // Attachment is a file of a mail, and whether it is saved.

@@ -49,6 +49,16 @@ func (c *Client) Answer(ctx context.Context, id int64, a Answer) error {
 	return c.do(ctx, "answer", answerRequest{ID: id, Answer: a})
 }
 
+// FindRecords implements [Chooser.FindRecords].
+func (c *Client) FindRecords(ctx context.Context, text string) ([]Record, error) {
+	return call[[]Record](ctx, c, "find", findRequest{Text: text})
+}
+
+// Link implements [Chooser.Link].
+func (c *Client) Link(ctx context.Context, id int64, record string) error {
+	return c.do(ctx, "link", linkRequest{ID: id, Record: record})
+}
+
 // SaveUnlinked implements [Chooser.SaveUnlinked].
 func (c *Client) SaveUnlinked(ctx context.Context, id int64) error {
 	return c.do(ctx, "unlinked", itemRequest{ID: id})

@@ -52,6 +52,13 @@ type (
 		ID     int64 `json:"id"`
 		Domain bool  `json:"domain,omitempty"`
 	}
+	findRequest struct {
+		Text string `json:"text"`
+	}
+	linkRequest struct {
+		ID     int64  `json:"id"`
+		Record string `json:"record"`
+	}
 	addressRequest struct {
 		Address string `json:"address"`
 	}

@@ -19,6 +19,7 @@ type Choosing struct {
 	Tried    control.DryRun             `json:"tried"`
 	Causes   map[string]control.Why     `json:"causes"` // by Ref or Message-ID
 	Erased   control.Forgotten          `json:"erased"`
+	Persons  []control.Record           `json:"persons"` // that FindRecords finds
 	Options  []control.Setting          `json:"options"`
 }
 
@@ -66,6 +67,16 @@ func (a *Agent) Why(_ context.Context, mail string) (control.Why, error) {
 // Answer implements control.Agent.
 func (a *Agent) Answer(_ context.Context, id int64, answer control.Answer) error {
 	return a.told("answer", fmt.Sprintf("answer %d %s %v", id, answer.Option, answer.Remember))
+}
+
+// FindRecords implements control.Agent.
+func (a *Agent) FindRecords(_ context.Context, text string) ([]control.Record, error) {
+	return a.Persons, a.told("find", fmt.Sprint("find ", text))
+}
+
+// Link implements control.Agent.
+func (a *Agent) Link(_ context.Context, id int64, record string) error {
+	return a.told("link", fmt.Sprint("link ", id, " ", record))
 }
 
 // SaveUnlinked implements control.Agent.
