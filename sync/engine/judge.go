@@ -45,6 +45,9 @@ func (in *intake) decide(ctx context.Context, mails []*judged) error {
 		return err
 	}
 	set := in.cfg.Rules()
+	if in.automatic && !in.threadsOnly && !set.Automatic() {
+		return errOff
+	}
 	var asking []*judged
 	for _, m := range mails {
 		m.decision = set.Decide(m.Message, in.mark, m.followed)
@@ -128,8 +131,8 @@ func (in *intake) people(ctx context.Context, set *rules.Set, mails []*judged) (
 // Wanted reads header blocks and asks for the mails that are to be captured, or of which more has
 // to be known. What the rules leave out is noted and never fetched.
 func (in *intake) Wanted(ctx context.Context, heads []capture.Item) ([]bool, error) {
-	if err := in.stays(); err != nil {
-		return nil, err
+	if in.urgent != nil && in.urgent() {
+		return nil, errAside
 	}
 	selves := make([]self, len(heads))
 	for i, item := range heads {
@@ -192,15 +195,4 @@ func bare(item capture.Item) capture.Item {
 func (in *intake) records(m *judged) bool {
 	early := in.first && m.decision.Why == string(rules.BeforeWindow)
 	return !in.automatic || m.followed || !in.threadsOnly && !early
-}
-
-// stays reports, between batches, whether the scan goes on.
-func (in *intake) stays() error {
-	switch {
-	case in.urgent != nil && in.urgent():
-		return errAside
-	case in.automatic && !in.threadsOnly && !in.cfg.Rules().Automatic():
-		return errOff
-	}
-	return nil
 }
