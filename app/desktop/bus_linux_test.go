@@ -276,14 +276,18 @@ func TestNetworkWithoutAService(t *testing.T) {
 		}
 	}
 	run("link set lo up") // every kernel has it
-	run("address add 192.0.2.2/24 dev lo")
+	run("address add 192.0.2.2/32 dev lo")
 	h := listen(t, addresses{"unix:path=/nonexistent", "unix:path=/nonexistent"})
-	h.ready(t, func() { run("route replace default dev lo") }, Online)
+	by := 0
+	h.ready(t, func() { by++; run(fmt.Sprintf("route replace default via 203.0.113.%d dev lo onlink", 10+by)) }, Online)
 	run("route del default")
 	h.next(t, Offline)
 	run("route add 198.51.100.0/24 dev lo") // not the way out
 	run("route add default dev lo")
 	h.next(t, Online)
+	run("route replace default dev lo") // said again
+	run("route replace default via 203.0.113.1 dev lo onlink")
+	h.next(t, Online) // another network
 	run("link set lo down")
 	h.next(t, Offline)
 	h.endsWell(t)
@@ -294,19 +298,18 @@ func TestForgedRouteMessages(t *testing.T) {
 	t.Parallel()
 	whole := make([]byte, 40)
 	whole[0], whole[4] = 40, 24 // RTM_NEWROUTE, to everywhere
-	seen := func(raw []byte) bool { link, route := about(raw); return link || route }
-	if !seen(whole) {
+	if !news(whole) {
 		t.Error("a default route is not seen")
 	}
 	for size := range whole {
-		if seen(whole[:size]) {
+		if news(whole[:size]) {
 			t.Errorf("a message of %d bytes is one", size)
 		}
 	}
 	for _, size := range []byte{0, 1, 15, 27, 255} {
 		forged := slices.Clone(whole)
 		forged[0] = size
-		if seen(forged) {
+		if news(forged) {
 			t.Errorf("a message that says %d bytes is one", size)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"os"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -13,14 +14,12 @@ import (
 // routes is the kernel's own news of the network (rtnetlink(7)), for computers on which no service
 // of the desktop tells it.
 type routes struct {
-	changed chan reach
+	changed chan bool // another way out than before, or none (false)
+	way     string    // the present one
 	socket  *os.File
 	stop    chan struct{}
 	done    chan struct{}
 }
-
-// reach says whether there is a way out, and whether it is another one than before.
-type reach struct{ on, other bool }
 
 // Bits of sockaddr_nl.nl_groups: routes, and links because a link that goes down takes its routes
 // with it without a word.
@@ -36,7 +35,7 @@ func openRoutes() *routes {
 		_ = unix.Close(fd) // it was never used
 		return nil
 	}
-	r := &routes{changed: make(chan reach), socket: os.NewFile(uintptr(fd), "routes"),
+	r := &routes{changed: make(chan bool), way: wayOut(), socket: os.NewFile(uintptr(fd), "routes"),
 		stop: make(chan struct{}), done: make(chan struct{})}
 	go r.read()
 	return r
@@ -48,20 +47,20 @@ func (r *routes) read() {
 	buf := make([]byte, 32<<10)
 	for {
 		n, err := r.socket.Read(buf)
-		var link, route bool
 		switch {
-		case errors.Is(err, unix.ENOBUFS):
-			link = true // the kernel had to drop news
+		case errors.Is(err, unix.ENOBUFS): // the kernel had to drop news
 		case err != nil:
 			return
-		default:
-			link, route = about(buf[:n])
-		}
-		if !link && !route {
+		case !news(buf[:n]):
 			continue
 		}
+		way := wayOut()
+		if way == r.way {
+			continue // a router says it again every few minutes
+		}
+		r.way = way
 		select {
-		case r.changed <- reach{reachable(), route}:
+		case r.changed <- way != "":
 		case <-r.stop:
 			return
 		}
@@ -74,45 +73,54 @@ func (r *routes) close() {
 	<-r.done
 }
 
-// about reports whether messages of the kernel tell of a link, or of a new route to everywhere or of
-// the end of one.
-func about(raw []byte) (link, route bool) {
+// news reports whether messages of the kernel tell of a link, or of a route to everywhere that came
+// or went.
+func news(raw []byte) bool {
 	for len(raw) >= unix.SizeofNlMsghdr {
 		size, kind := int(binary.NativeEndian.Uint32(raw)), binary.NativeEndian.Uint16(raw[4:])
 		if size < unix.SizeofNlMsghdr || size > len(raw) {
-			break
+			return false
 		}
 		switch kind {
 		case unix.RTM_NEWLINK, unix.RTM_DELLINK:
-			link = true
+			return true
 		case unix.RTM_DELROUTE, unix.RTM_NEWROUTE:
 			const bits = unix.SizeofNlMsghdr + 1 // rtm_dst_len
-			route = route || size >= unix.SizeofNlMsghdr+unix.SizeofRtMsg && raw[bits] == 0
+			if size >= unix.SizeofNlMsghdr+unix.SizeofRtMsg && raw[bits] == 0 {
+				return true
+			}
 		}
 		raw = raw[min(len(raw), (size+3)&^3):]
 	}
-	return link, route
+	return false
 }
 
-// reachable reports whether there is a default route, of either protocol.
-func reachable() bool {
-	return anyLine("/proc/self/net/route", func(f []string) bool { return len(f) > 7 && f[1] == "00000000" && f[7] == "00000000" }) ||
-		anyLine("/proc/self/net/ipv6_route", func(f []string) bool {
-			// The kernel always has an unreachable default route of its own on "lo".
-			return len(f) > 9 && f[0] == strings.Repeat("0", 32) && f[1] == "00" && f[9] != "lo"
-		})
+// wayOut names the default routes of both protocols by interface and gateway, "" for none.
+func wayOut() string {
+	var ways []string
+	lines("/proc/self/net/route", func(f []string) {
+		if len(f) > 7 && f[1] == "00000000" && f[7] == "00000000" {
+			ways = append(ways, f[0]+" "+f[2])
+		}
+	})
+	lines("/proc/self/net/ipv6_route", func(f []string) {
+		// The kernel always has an unreachable default route of its own on "lo".
+		if len(f) > 9 && f[0] == strings.Repeat("0", 32) && f[1] == "00" && f[9] != "lo" {
+			ways = append(ways, f[9]+" "+f[4])
+		}
+	})
+	slices.Sort(ways)
+	return strings.Join(slices.Compact(ways), ", ")
 }
 
-func anyLine(path string, is func(fields []string) bool) bool {
+// lines calls do with the fields of each line of a file that may not be there.
+func lines(path string, do func(fields []string)) {
 	f, err := os.Open(path)
 	if err != nil {
-		return false
+		return
 	}
 	defer func() { _ = f.Close() }() // it was only read
 	for lines := bufio.NewScanner(f); lines.Scan(); {
-		if is(strings.Fields(lines.Text())) {
-			return true
-		}
+		do(strings.Fields(lines.Text()))
 	}
-	return false
 }

@@ -51,7 +51,7 @@ func watch(ctx context.Context, at addresses, tell func(Event)) error {
 	l := &listener{hub: hub{tell: tell}}
 	defer l.close()
 	fromSystem, fromSession := l.openSystem(ctx, at.system), l.openSession(ctx, at.session)
-	var fromKernel <-chan reach
+	var fromKernel <-chan bool
 	if l.routes != nil {
 		fromKernel = l.routes.changed
 	}
@@ -77,12 +77,12 @@ func watch(ctx context.Context, at addresses, tell func(Event)) error {
 				continue
 			}
 			l.saver(s)
-		case r, open := <-fromKernel:
+		case on, open := <-fromKernel:
 			if !open {
 				fromKernel = nil
 				continue
 			}
-			l.network(r.on, r.other)
+			l.network(on, true)
 		}
 	}
 	return fmt.Errorf("watch desktop: %w", errBusLost)
@@ -137,7 +137,7 @@ func (l *listener) openSystem(ctx context.Context, address string) <-chan *dbus.
 // openKernel asks the kernel to tell of the network.
 func (l *listener) openKernel() {
 	if l.routes = openRoutes(); l.routes != nil {
-		on := reachable()
+		on := l.routes.way != ""
 		l.online = &on
 	}
 }
