@@ -23,10 +23,10 @@ import (
 )
 
 // wanted are the pages there have to be.
-var wanted = []string{"configuration", "google-admin", "hawserd", "joining", "marking-mail", "microsoft-admin", "other-imap", "privacy", "salesforce-admin", "signing-in", "status"}
+var wanted = []string{"configuration", "google-admin", "hawserd", "joining", "marking-mail", "microsoft-admin", "other-imap", "privacy", "rules", "salesforce-admin", "signing-in", "status"}
 
 // forEverybody are the pages for people who know nothing of programs.
-var forEverybody = []string{"joining", "marking-mail", "privacy", "signing-in", "status"}
+var forEverybody = []string{"joining", "marking-mail", "privacy", "rules", "signing-in", "status"}
 
 // elsewhere is what pages name that is not ours: other programs' commands, servers and settings.
 var elsewhere = []string{
@@ -89,7 +89,7 @@ var (
 	quoted = regexp.MustCompile(`“([^”]+)”`)
 	// callback finds the registered addresses in the code: tests of the package have others in use.
 	callback = regexp.MustCompile(`http://localhost:[0-9]+/callback`)
-	setting  = regexp.MustCompile(`^(salesforce|mail|capture|trust)\.[a-zA-Z]+$`)
+	setting  = regexp.MustCompile(`^(salesforce|mail|capture|trust|desktop)\.[a-zA-Z]+$`)
 	word     = regexp.MustCompile(`^[a-z][a-z-]*$`)
 )
 
@@ -188,9 +188,10 @@ func settings() []string {
 		if !f.IsExported() {
 			continue
 		}
-		for j := range f.Type.NumField() {
-			key, _, _ := strings.Cut(f.Type.Field(j).Tag.Get("json"), ",")
-			keys = append(keys, f.Tag.Get("json")+"."+key)
+		for _, inner := range reflect.VisibleFields(f.Type) {
+			if key, _, _ := strings.Cut(inner.Tag.Get("json"), ","); !inner.Anonymous {
+				keys = append(keys, f.Tag.Get("json")+"."+key)
+			}
 		}
 	}
 	return keys
