@@ -40,6 +40,7 @@ type htmlText struct {
 	breaks int       // line ends at the end of out
 	space  bool      // white space waits before the next word
 	href   string
+	pre    int // elements open whose line ends count
 }
 
 func (w *htmlText) begin(tag atom.Atom, z *html.Tokenizer) {
@@ -50,8 +51,11 @@ func (w *htmlText) begin(tag atom.Atom, z *html.Tokenizer) {
 		}
 	case atom.Br:
 		w.lines(w.breaks + 1)
-	case atom.P, atom.H1, atom.H2, atom.H3, atom.H4, atom.H5, atom.H6, atom.Blockquote, atom.Table, atom.Ul, atom.Ol, atom.Pre:
+	case atom.P, atom.H1, atom.H2, atom.H3, atom.H4, atom.H5, atom.H6, atom.Blockquote, atom.Table, atom.Ul, atom.Ol:
 		w.lines(2)
+	case atom.Pre:
+		w.lines(2)
+		w.pre++
 	case atom.Div, atom.Tr, atom.Hr, atom.Section, atom.Article:
 		w.lines(1)
 	case atom.Li:
@@ -72,6 +76,9 @@ func (w *htmlText) end(tag atom.Atom) {
 		w.hidden = 0
 	case atom.P, atom.H1, atom.H2, atom.H3, atom.H4, atom.H5, atom.H6, atom.Blockquote, atom.Table, atom.Ul, atom.Ol:
 		w.lines(2)
+	case atom.Pre:
+		w.lines(2)
+		w.pre = max(w.pre-1, 0)
 	case atom.Div, atom.Tr, atom.Li:
 		w.lines(1)
 	case atom.A:
@@ -93,8 +100,24 @@ func (w *htmlText) lines(n int) {
 	}
 }
 
-// text adds words, one space between them.
+// text adds words, line by line where the lines of the source count.
 func (w *htmlText) text(s string) {
+	if w.pre > 0 {
+		for {
+			line, rest, more := strings.Cut(s, "\n")
+			w.words(line)
+			if !more {
+				return
+			}
+			w.lines(w.breaks + 1)
+			s = rest
+		}
+	}
+	w.words(s)
+}
+
+// words adds words, one space between them.
+func (w *htmlText) words(s string) {
 	if first, _ := utf8.DecodeRuneInString(s); unicode.IsSpace(first) {
 		w.space = true
 	}

@@ -218,6 +218,7 @@ func TestOddMails(t *testing.T) {
 		{"no end", "Content-Type: multipart/mixed; boundary=x\n\n--x\n\nhello\n", "hello\n", "no end"},
 		{"html only", "Content-Type: text/html\n\n<style>p{}</style><p>a <b>b</b></p><ul><li>c<li>d</ul><a href='http://x.example'>e</a>",
 			"a b\n\n- c\n- d\n\ne <http://x.example>", ""},
+		{"html of lines", "Content-Type: text/html\n\n<pre>a  b\nc\n\n\nd</pre><p>e\nf", "a b\nc\n\nd\n\ne f", ""},
 		{"html meta", "Content-Type: text/html\n\n<meta charset=koi8-r>\xf0\xd2\xc9", "При", ""},
 		{"no charset", "Subject: x\n\n\xe4", "ä", "character set"},
 		{"bad utf-8", "Content-Type: text/plain; charset=utf-8\n\naä\xff", "aä\uFFFD", "character set"},

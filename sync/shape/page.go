@@ -225,6 +225,7 @@ func (p *page) endImplied(tag atom.Atom) {
 
 // attributes writes the attributes of an element that say how its text looks.
 func (p *page) attributes(tag atom.Atom, z *html.Tokenizer) {
+	style := ""
 	for more := true; more; {
 		var key, value []byte
 		key, value, more = z.TagAttr()
@@ -232,11 +233,16 @@ func (p *page) attributes(tag atom.Atom, z *html.Tokenizer) {
 			continue
 		}
 		switch name, v := string(key), string(value); {
-		case name == "style" && plainStyle(v),
-			tag == atom.A && name == "href",
-			slices.Contains(looks, name):
+		case name == "style" && plainStyle(v):
+			style += v
+		case name == "class" && tag == atom.P && strings.HasPrefix(v, "Mso"):
+			style = "margin: 0; " + style // which Outlook says in a style sheet
+		case tag == atom.A && name == "href", slices.Contains(looks, name):
 			p.out.WriteString(" " + name + `="` + escape(v) + `"`)
 		}
+	}
+	if style != "" {
+		p.out.WriteString(` style="` + escape(style) + `"`)
 	}
 }
 

@@ -28,6 +28,7 @@ func TestPageKeepsWhatIsRead(t *testing.T) {
 		{`<a href="javascript:alert(1)">j</a><a href="//x.example/">r</a><a href="#top">t</a>`, `<a>j</a><a>r</a><a>t</a>`},
 		{`<p style="color: red; position:fixed; font-weight:bold">s</p>`, `<p style="color: red; font-weight: bold">s</p>`},
 		{`<p style="background:url(https://x.example/p.gif)">s</p>`, `<p>s</p>`},
+		{`<p class=MsoNormal style="color:red">o<p class="MsoNormal">p<p class=x>q`, `<p style="margin: 0; color: red">o</p><p style="margin: 0">p</p><p>q</p>`},
 		{"<p>a<p>b", "<p>a</p><p>b</p>"},
 		{"<ul><li>a<li>b<ul><li>c</ul></ul>", "<ul><li>a</li><li>b<ul><li>c</li></ul></li></ul>"},
 		{"<table><tr><td>a<td>b<tr><td>c</table>d", "<table><tr><td>a</td><td>b</td></tr><tr><td>c</td></tr></table>d"},

@@ -67,12 +67,6 @@ var styles = []string{
 	"text-align", "text-decoration", "text-indent", "text-transform", "vertical-align", "white-space", "width", "word-break",
 }
 
-var (
-	plainValue = regexp.MustCompile(`^[\p{L}\p{N} .,%#"'_+-]+$`)
-	styleValue = regexp.MustCompile(`^([\p{L}\p{N} .,%#"'_+-]|\b(rgb|hsl)a?\([0-9., %]+\))+$`)
-	hiddenBox  = regexp.MustCompile(`^(none|block|inline|inline-block|table|table-row|table-cell)$`)
-)
-
 // plainStyle reports whether a style attribute is one that a mail program writes, and not one that
 // was made to be read in two ways: the sanitiser's own reading of escapes costs much and gives little.
 func plainStyle(s string) bool {
@@ -82,6 +76,9 @@ func plainStyle(s string) bool {
 // policy is what may remain of a mail's HTML: text and how it looks, and links to the web and to
 // mail addresses. Nothing that runs, that asks for input, that loads from anywhere.
 var policy = sync.OnceValue(func() *bluemonday.Policy {
+	plain := regexp.MustCompile(`^[\p{L}\p{N} .,%#"'_+-]+$`)
+	style := regexp.MustCompile(`^([\p{L}\p{N} .,%#"'_+-]|\b(rgb|hsl)a?\([0-9., %]+\))+$`)
+	box := regexp.MustCompile(`^(none|block|inline|inline-block|table|table-row|table-cell)$`)
 	p := bluemonday.NewPolicy()
 	var names []string
 	for _, tag := range kept {
@@ -90,14 +87,14 @@ var policy = sync.OnceValue(func() *bluemonday.Policy {
 	p.AllowElements(names...)
 	p.AllowNoAttrs().OnElements(names...)
 	p.AllowAttrs("href").OnElements("a")
-	p.AllowAttrs(looks...).Matching(plainValue).Globally()
+	p.AllowAttrs(looks...).Matching(plain).Globally()
 	p.RequireParseableURLs(true)
 	p.AllowRelativeURLs(false)
 	p.AllowURLSchemes("http", "https", "mailto")
 	p.RequireNoFollowOnLinks(false)
 	p.RequireNoReferrerOnLinks(true)
-	p.AllowStyles(styles...).Matching(styleValue).Globally()
-	p.AllowStyles("display").Matching(hiddenBox).Globally()
+	p.AllowStyles(styles...).Matching(style).Globally()
+	p.AllowStyles("display").Matching(box).Globally()
 	return p
 })
 
