@@ -99,6 +99,10 @@ func (s *survey) again(h capture.Header, item capture.Item) bool {
 // reduce keeps of a header what rules and a list of results need.
 func (s *survey) reduce(h capture.Header) capture.Header {
 	h.InReplyTo, h.References = "", nil
+	h.MessageID, h.ListID = strings.Clone(h.MessageID), strings.Clone(h.ListID)
+	for _, sign := range []*string{&h.ContentType, &h.Sensitivity, &h.AutoSubmitted, &h.Precedence} {
+		*sign = s.spell(*sign)
+	}
 	subject := h.Subject
 	if len(subject) > maxSubject {
 		subject = strings.ToValidUTF8(subject[:maxSubject], "")
