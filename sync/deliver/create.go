@@ -20,10 +20,7 @@ type draft struct {
 // create makes the records of one batch: reads the mails, looks up people and what exists
 // already, and creates the rest in one call.
 func (d *Deliverer) create(ctx context.Context, w *work) error {
-	kind := Email
-	if !w.caps.Email {
-		kind = Task
-	}
+	kind := d.kind
 	if kind == Task && !w.caps.Task {
 		return d.unsavable(ctx, w)
 	}
@@ -40,6 +37,9 @@ func (d *Deliverer) create(ctx context.Context, w *work) error {
 		return d.settle(ctx, done)
 	}
 	jobs := jobsOf(fresh)
+	for _, j := range jobs {
+		d.note(j.ID).tried = kind
+	}
 	if ok, err := d.begin(ctx, jobs); err != nil {
 		return err
 	} else if !ok {

@@ -97,7 +97,8 @@ type Deliverer struct {
 	effects  int       // those of them with an effect
 	spent    time.Time // when backlog may go on, after the budget stopped it; zero otherwise
 
-	uniqueKey bool // Salesforce refuses a second record of one mail
+	uniqueKey bool // Salesforce refuses a second record of one mail as the same kind
+	kind      Kind // what mails are saved as
 
 	noEmail time.Time // when EmailMessage was last refused to this user
 	notes   map[int64]*note

@@ -531,7 +531,7 @@ func TestDoubtIsVerifiedAndKept(t *testing.T) {
 		return nil
 	}
 	d := r.deliverer(t)
-	j.Unknown, j.Began = true, r.clock.t
+	j.Unknown, j.Began = true, r.clock.t.Add(-settleTime)
 	r.org.records = []*fakeRecord{{Record: Record{Key: j.Key, Kind: Email, Mail: mail(1, 0).Mail}, id: "02s", relations: make([]Relation, 1)}}
 	if _, err := d.Drain(t.Context()); !fault.Is(err, fault.ServerError) || j.last.Verdict != Doubtful {
 		t.Errorf("%v, %+v", err, j.last)

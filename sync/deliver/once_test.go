@@ -180,7 +180,7 @@ func TestSecondComputer(t *testing.T) {
 // second attempt is refused: a task is made only if it did not.
 func TestF03TaskWaitsForALostEmail(t *testing.T) {
 	t.Parallel()
-	for _, other := range []bool{false, true} { // the refusal is this mail's, or another's
+	for _, other := range []bool{false, true} { // the refusal is another mail's, and this one breaks
 		for _, when := range []effect{effectNever, effectLate} {
 			r := newRig()
 			j := r.queue.add(mail(1, 0), true)
@@ -196,8 +196,12 @@ func TestF03TaskWaitsForALostEmail(t *testing.T) {
 				t.Fatal("the first call is answered")
 			}
 			landed := r.clock.t.Add(9 * time.Second)
-			r.org.refuse(fault.EmailRefused, 9, func(rec Record) bool { return rec.Kind == Email && r.clock.t.Before(landed) })
-			if other {
+			early := func(rec Record) bool { return rec.Kind == Email && r.clock.t.Before(landed) }
+			if r.org.refuse(fault.EmailRefused, 9, early); other {
+				r.org.refuse(fault.ServerError, 1, early)
+				if _, err := d.Drain(t.Context()); err != nil {
+					t.Fatal(err)
+				}
 				d.noEmail = r.clock.t // as the other mail's refusal leaves it
 			}
 			r.finish(t, d)

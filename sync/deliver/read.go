@@ -48,6 +48,7 @@ type note struct {
 	broke   bool // the server broke on this mail alone: look up before each try, as a test of it
 	answers int  // calls that had succeeded by then
 	effects int  // those of them with an effect
+	tried   Kind // what it was last to be created as, by this process
 	related bool // related to more than the account
 	account bool // relate to the account only: what else was refused
 	bare    bool // save without links: one was refused

@@ -105,9 +105,7 @@ func (d *Deliverer) sort(jobs []Job, caps Capabilities, lim Limits) *work {
 	w := &work{caps: caps, lim: lim}
 	now := d.cfg.Now()
 	for _, j := range jobs {
-		// Salesforce settles any race; but an e-mail under way does not stop a task.
-		unique := j.Next == StepCreate && caps.UniqueKey && caps.Email
-		if age := now.Sub(j.Began); j.Unknown && !unique && age >= 0 && age < settleTime {
+		if age := now.Sub(j.Began); j.Unknown && !d.unique(j) && age >= 0 && age < settleTime {
 			w.settled = append(w.settled, Outcome{Job: j.ID, Verdict: Doubtful, RetryAt: j.Began.Add(settleTime)})
 			continue
 		}
@@ -173,7 +171,10 @@ func (d *Deliverer) capabilities(ctx context.Context) (Capabilities, error) {
 	if !d.noEmail.IsZero() && now.Sub(d.noEmail) < 24*time.Hour {
 		caps.Email = false
 	}
-	d.state.Missing, d.uniqueKey = caps.Missing, caps.UniqueKey && caps.Email
+	if d.kind = Email; !caps.Email {
+		d.kind = Task
+	}
+	d.state.Missing, d.uniqueKey = caps.Missing, caps.UniqueKey
 	return caps, nil
 }
 

@@ -101,8 +101,8 @@ func (d *Deliverer) refused(j Job, kind Kind, f *fault.Error) Outcome {
 	switch {
 	case code == fault.EmailRefused && j.Next == StepCreate && kind == Email:
 		// The next round saves a Task; not before an earlier attempt at an e-mail is over.
-		d.noEmail, d.uniqueKey = now, false
-		return d.again(j, j.Unknown || f.Unknown, now, f)
+		d.noEmail, d.kind = now, Task
+		return d.again(j, f.Unknown, now, f)
 	case code == fault.ReferenceRefused && n.related && !n.account && j.Next == StepCreate:
 		n.account = true // an opportunity may be seen by more people than may add to it
 		return d.again(j, f.Unknown, now, f)
@@ -133,8 +133,10 @@ func passing(c fault.Code) bool {
 	return c.Class() == fault.Retry && c != fault.ReferenceRefused && c != fault.EmailRefused
 }
 
-// again puts a step off. In doubt it is not before the lost call can no longer be at work.
+// again puts a step off. In doubt it is not before the lost call can no longer be at work. The
+// doubt about an earlier attempt outlives the answer to a later one.
 func (d *Deliverer) again(j Job, doubt bool, at time.Time, f *fault.Error) Outcome {
+	doubt = doubt || j.Unknown && d.cfg.Now().Before(j.Began.Add(settleTime))
 	o := Outcome{Job: j.ID, Verdict: Postponed, RecordID: j.RecordID, Kind: j.Kind, RetryAt: at, Code: f.Code, Detail: f.Detail}
 	if doubt {
 		o.Verdict = Doubtful
@@ -145,8 +147,12 @@ func (d *Deliverer) again(j Job, doubt bool, at time.Time, f *fault.Error) Outco
 	return o
 }
 
-// unique reports whether Salesforce itself refuses to make the step's effect twice.
-func (d *Deliverer) unique(j Job) bool { return j.Next == StepCreate && d.uniqueKey }
+// unique reports whether Salesforce itself refuses to make the step's effect twice: an e-mail under
+// way stops another e-mail, but no task.
+func (d *Deliverer) unique(j Job) bool {
+	n := d.notes[j.ID]
+	return j.Next == StepCreate && d.uniqueKey && n != nil && n.tried == d.kind
+}
 
 // person hands a mail to the person, who reads the code's text and the detail.
 func person(j Job, code fault.Code, detail string) Outcome {
