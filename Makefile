@@ -9,7 +9,7 @@ export CGO_ENABLED := 0
 VERSION := $(shell sed -n 's/^Version = "\(.*\)"/\1/p' FyneApp.toml)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 GOFLAGS_BUILD := -trimpath -ldflags '$(LDFLAGS)'
-# The programs of this machine: the agent and the backend.
+# The programs of this machine that need Go alone: the agent and the backend. The window needs C too.
 PROGRAMS := hawser hawserd
 
 .PHONY: help demo test check build bench cross rows deps
@@ -34,6 +34,9 @@ check: ## what needs nothing but Go and takes seconds: vet, formatting, architec
 build: ## the programs for this machine, in dist/
 	@mkdir -p dist
 	@for p in $(PROGRAMS); do go build $(GOFLAGS_BUILD) -o dist/$$p ./app/cmd/$$p; done
+	@app/agent/testdata/deps.sh window
+	@echo "hawser-window: the first time takes minutes, its OpenGL bindings are C"
+	@CGO_ENABLED=1 go build $(GOFLAGS_BUILD) -o dist/hawser-window ./app/cmd/hawser-window
 	@ls -l dist
 
 bench: deps ## the numbers we promise, each beside its raw limit and a rival, medians of interleaved runs (ROUNDS=5 MAILS=10000 IDLE=1m COMPUTERS=1000000)

@@ -31,7 +31,7 @@ func newGuide(a *app) *guide {
 	side := newPanel(colorSide, "")
 	side.round = 0
 	left := container.NewStack(side, inset(gap, container.NewBorder(a.shell.brand(), cols(0, later), nil, nil, g.list)))
-	g.all = container.NewStack(newBackdrop(), container.NewBorder(nil, nil, left, nil,
+	g.all = container.NewBorder(nil, nil, left, nil, container.NewBorder(nil, a.shell.news, nil, nil,
 		container.NewVScroll(container.New(&column{most: 760}, inset(gapLarge*1.5, g.place)))))
 	return g
 }

@@ -103,7 +103,7 @@ type choice struct {
 
 func newChoice(options []string, changed func(i int)) *choice {
 	c := &choice{}
-	c.Options = options
+	c.Options, c.PlaceHolder = options, "…"
 	c.ExtendBaseWidget(c)
 	c.OnChanged = func(string) {
 		if changed != nil {

@@ -122,20 +122,20 @@ func (r *rig) settle() {
 	}
 }
 
-// shot keeps a picture of the window where HAWSER_SHOTS says, to be looked at.
-func (r *rig) shot(name string) {
-	r.t.Helper()
-	dir := os.Getenv("HAWSER_SHOTS")
-	if dir == "" {
-		return
-	}
+// relax lets text that wraps find its height, which needs its width first.
+func (r *rig) relax() {
 	size := r.a.win.Canvas().Size()
-	for range 3 { // text that wraps finds its height at the second time
+	for range 3 {
 		r.a.win.Content().Refresh()
 		r.a.win.Resize(size.AddWidthHeight(1, 0))
 		r.a.win.Resize(size)
 	}
-	f, err := os.Create(filepath.Join(dir, name+".png"))
+}
+
+// shot keeps a picture of the window where HAWSER_SHOTS says, to be looked at.
+func (r *rig) shot(name string) {
+	r.t.Helper()
+	f, err := os.Create(filepath.Join(os.Getenv("HAWSER_SHOTS"), name+".png"))
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -119,7 +119,7 @@ func (r *rulesPage) content() fyne.CanvasObject {
 	if limit := r.chosen.Company.MaxLevel; limit != "" {
 		all.Add(a.locked(a.tf("window.content-limit", map[string]any{"Level": a.level(limit)})))
 	}
-	for _, o := range []fyne.CanvasObject{setting(a.t("window.content-files"), files), setting(a.t("window.content-one"), one), setting(a.t("window.content-all"), sum), newest, inline} {
+	for _, o := range []fyne.CanvasObject{setting(a.t("window.content-files"), files), setting(a.t("window.content-one"), one), setting(a.t("window.content-all"), sum), rows(-10, newest, caption(a.t("window.content-newest-body"))), inline} {
 		all.Add(o)
 	}
 	return all

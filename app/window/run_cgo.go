@@ -25,6 +25,7 @@ func Run(ctx context.Context, cfg Config) error {
 	f := desktop.NewWithID(ID)
 	f.SetIcon(iconResource())
 	w := f.NewWindow("Hawser")
+	w.SetPadded(false)
 	a := newApp(ctx, f, w, cfg)
 	w.Resize(fyne.NewSize(1080, 740))
 	w.SetMaster()

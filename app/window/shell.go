@@ -31,9 +31,9 @@ type shell struct {
 func newShell(a *app) *shell {
 	s := &shell{a: a, items: map[string]*navItem{}, body: container.NewStack(), news: container.NewStack()}
 	s.side = s.column()
-	s.pages = container.NewBorder(nil, nil, s.side, nil, s.body)
+	s.pages = container.NewBorder(nil, nil, s.side, nil, container.NewBorder(nil, s.news, nil, nil, s.body))
 	s.main = container.NewStack(s.pages)
-	s.all = container.NewStack(newBackdrop(), container.NewBorder(nil, s.news, nil, nil, s.main))
+	s.all = container.NewStack(newBackdrop(), s.main)
 	return s
 }
 

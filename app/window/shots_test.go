@@ -1,9 +1,9 @@
 package window
 
 import (
+	"fmt"
+	"os"
 	"testing"
-
-	"fyne.io/fyne/v2"
 
 	"hawser/app/control"
 	"hawser/app/control/controltest"
@@ -11,64 +11,126 @@ import (
 	"hawser/sync/fault"
 )
 
-// TestScreens draws every page; HAWSER_SHOTS keeps the pictures.
-func TestScreens(t *testing.T) {
-	for _, s := range []struct {
-		name string
-		stage
-		then func(r *rig)
-	}{
-		{"guide-code", stage{lang: "en", status: &control.Status{State: control.NotEnrolled}}, nil},
-		{"guide-salesforce", stage{lang: "de", status: freshStatus(false, false)}, nil},
-		{"guide-signing", stage{lang: "en", status: freshStatus(true, false)}, signing},
-		{"guide-wall", stage{lang: "de", shade: shadeDark, status: freshStatus(false, false)}, wall},
-		{"guide-choose", stage{lang: "en", status: joined()}, openGuide},
-		{"guide-try", stage{lang: "de", status: joined()}, toTry},
-		{"guide-choose-de-200", stage{lang: "de", text: 2, status: joined()}, openGuide},
-		{"home", stage{lang: "en"}, nil},
-		{"home-dark", stage{lang: "en", shade: shadeDark}, nil},
-		{"home-de-200", stage{lang: "de", text: 2}, nil},
-		{"capture", stage{lang: "en", page: PageCapture}, pickThree},
-		{"capture-dark", stage{lang: "de", page: PageCapture, shade: shadeDark}, pickThree},
-		{"capture-de-200", stage{lang: "de", page: PageCapture, text: 2}, pickThree},
-		{"needs-you", stage{lang: "en", page: PageActivity}, nil},
-		{"needs-you-de-200", stage{lang: "de", page: PageActivity, text: 2}, nil},
-		{"saved", stage{lang: "en", page: PageActivity}, tabOf(viewSaved)},
-		{"held-de", stage{lang: "de", page: PageActivity, shade: shadeDark}, tabOf(viewHeld)},
-		{"left", stage{lang: "en", page: PageActivity}, tabOf(viewLeft)},
-		{"followed", stage{lang: "de", page: PageActivity}, tabOf(viewThreads)},
-		{"rules", stage{lang: "en", page: PageRules, size: fyne.NewSize(1080, 2600)}, tryRules},
-		{"rules-dark", stage{lang: "de", page: PageRules, shade: shadeDark}, tryRules},
-		{"rules-de-200", stage{lang: "de", page: PageRules, text: 2, size: fyne.NewSize(1080, 5200)}, tryRules},
-		{"rule-edit", stage{lang: "de", page: PageRules}, editRule},
-		{"tried", stage{lang: "en", page: PageRules}, func(r *rig) { tryRules(r); r.settle(); r.a.showTried(*r.a.current().(*rulesPage).tried) }},
-		{"settings", stage{lang: "en", page: PageSettings, size: fyne.NewSize(1080, 1300)}, nil},
-		{"settings-de-200", stage{lang: "de", page: PageSettings, text: 2, size: fyne.NewSize(1080, 2600)}, nil},
-		{"help", stage{lang: "en", page: PageHelp}, nil},
-		{"help-table", stage{lang: "de", page: PageHelp, shade: shadeDark}, func(r *rig) { r.a.current().(*help).read("configuration") }},
-		{"about", stage{lang: "de", page: PageHelp}, func(r *rig) { r.a.current().(*help).read(aboutPage) }},
-		{"calendar", stage{lang: "en", page: PageCalendar}, nil},
-		{"gone", stage{lang: "en", page: PageHome}, func(r *rig) { r.a.lost() }},
-		{"why", stage{lang: "de", page: PageActivity}, askWhy},
-	} {
-		t.Run(s.name, func(t *testing.T) {
-			s.agent = busyAgent()
-			if s.status != nil {
-				s.agent.Set(*s.status)
-			}
-			if s.shade == "" {
-				s.shade = shadeLight
-			}
-			r := newRig(t, s.stage)
-			r.settle()
-			if s.then != nil {
-				s.then(r)
-				r.settle()
-			}
-			r.shot(s.name)
-		})
+// scene is a page in some state.
+type scene struct {
+	name string
+	stage
+	then func(r *rig)
+}
+
+// play brings a window to the scene and lets it settle.
+func (s scene) play(t *testing.T) *rig {
+	t.Helper()
+	s.agent = busyAgent()
+	if s.stage.status != nil {
+		s.agent.Set(*s.stage.status)
+	}
+	if s.shade == "" {
+		s.shade = shadeLight
+	}
+	r := newRig(t, s.stage)
+	r.settle()
+	if s.then != nil {
+		s.then(r)
+		r.settle()
+	}
+	r.relax()
+	return r
+}
+
+// scenes are all pages in the states that differ.
+func scenes() []scene {
+	return []scene{
+		{"guide-code", stage{status: &control.Status{State: control.NotEnrolled}}, nil},
+		{"guide-salesforce", stage{status: freshStatus(false, false)}, nil},
+		{"guide-signing", stage{status: freshStatus(true, false)}, signing},
+		{"guide-wall", stage{status: freshStatus(false, false)}, wall},
+		{"guide-wait", stage{status: freshStatus(true, true)}, nil},
+		{"guide-choose", stage{}, openGuide},
+		{"guide-try", stage{}, toTry},
+		{"guide-done", stage{}, func(r *rig) { r.a.setUp(); r.a.guide.move(stepDone) }},
+		{"home", stage{}, nil},
+		{"home-troubled", stage{status: troubled()}, nil},
+		{"capture", stage{page: PageCapture}, pickThree},
+		{"needs-you", stage{page: PageActivity}, nil},
+		{"saved", stage{page: PageActivity}, tabOf(viewSaved)},
+		{"waiting", stage{page: PageActivity}, tabOf(viewWaiting)},
+		{"held", stage{page: PageActivity}, tabOf(viewHeld)},
+		{"left", stage{page: PageActivity}, tabOf(viewLeft)},
+		{"followed", stage{page: PageActivity}, tabOf(viewThreads)},
+		{"why", stage{page: PageActivity}, askWhy},
+		{"rules", stage{page: PageRules}, tryRules},
+		{"rule-edit", stage{page: PageRules}, editRule},
+		{"tried", stage{page: PageRules}, func(r *rig) { tryRules(r); r.settle(); r.a.showTried(*r.a.current().(*rulesPage).tried) }},
+		{"calendar", stage{page: PageCalendar}, nil},
+		{"settings", stage{page: PageSettings}, nil},
+		{"help", stage{page: PageHelp}, nil},
+		{"help-table", stage{page: PageHelp}, func(r *rig) { r.a.current().(*help).read("configuration") }},
+		{"about", stage{page: PageHelp}, func(r *rig) { r.a.current().(*help).read(aboutPage) }},
+		{"gone", stage{page: PageHome}, func(r *rig) { r.a.lost() }},
 	}
 }
+
+// TestScreens draws every page in both languages, shades and sizes; HAWSER_SHOTS keeps the pictures.
+func TestScreens(t *testing.T) {
+	if os.Getenv("HAWSER_SHOTS") == "" {
+		t.Skip("HAWSER_SHOTS says where pictures go; without it there is nothing to look at")
+	}
+	for _, s := range scenes() {
+		for _, v := range []stage{{lang: "en"}, {lang: "de", shade: shadeDark}, {lang: "de", text: 2}} {
+			one := s
+			one.lang, one.shade, one.text = v.lang, v.shade, v.text
+			name := fmt.Sprintf("%s-%s-%s%.0f", s.name, v.lang, v.shade, max(1, v.text)*100)
+			t.Run(name, func(t *testing.T) { one.play(t).shot(name) })
+		}
+	}
+}
+
+// troubled is a day on which much goes wrong.
+func troubled() *control.Status {
+	s := busyStatus()
+	s.State, s.Why, s.Which = control.NeedsSignIn, fault.TokenRevoked, "salesforce"
+	s.Salesforce.Fault, s.Company.Fault = fault.TokenRevoked, fault.ServerError
+	s.Notes = []control.Note{{Code: fault.PermissionMissing, Detail: "EmailMessage"}}
+	s.Calls.Used = 97
+	return &s
+}
+
+// freshStatus is that of a computer that has joined a company and was not used before.
+func freshStatus(salesforce, mail bool) *control.Status {
+	s := control.Status{State: control.NeedsSignIn, Which: "salesforce", Company: control.Company{Stage: control.StageSigningIn, Name: "Acme Marine"}}
+	if salesforce {
+		s.Salesforce, s.Which = busyStatus().Salesforce, "mail"
+	}
+	if mail {
+		s.Mail, s.Company.Stage = busyStatus().Mail, control.StageWaiting
+	}
+	return &s
+}
+
+// browserSteps are those of a sign-in that waits for somebody in the browser.
+var browserSteps = []control.SignInStep{{Step: "discovering"}, {Step: "browser", URL: "https://acme.my.site.com/partners/services/oauth2/authorize?response_type=code&client_id=3MVG9"}}
+
+func signing(r *rig) {
+	r.agent.Steps = browserSteps
+	r.agent.Hang = true
+	r.a.guide.sign.start()
+}
+
+func wall(r *rig) {
+	r.agent.Faults = map[string]controltest.Fault{"signin": {Code: fault.AppBlocked}}
+	r.a.guide.sign.start()
+}
+
+func toTry(r *rig) {
+	r.a.setUp()
+	g := r.a.guide
+	g.after = stepTry
+	g.draft = r.agent.Choices.Choices
+	g.move(stepTry)
+}
+
+func openGuide(r *rig) { r.a.setUp() }
 
 func pickThree(r *rig) {
 	c := r.a.current().(*capturer)
@@ -106,41 +168,3 @@ func editRule(r *rig) {
 	p := r.a.current().(*rulesPage)
 	p.edit(p.draft.Rules[1], func(capture.Rule) {})
 }
-
-// freshStatus is that of a computer that has joined a company and was not used before.
-func freshStatus(salesforce, mail bool) *control.Status {
-	s := control.Status{State: control.NeedsSignIn, Which: "salesforce", Company: control.Company{Stage: control.StageSigningIn, Name: "Acme Marine"}}
-	if salesforce {
-		s.Salesforce, s.Which = busyStatus().Salesforce, "mail"
-	}
-	if mail {
-		s.Mail, s.Company.Stage = busyStatus().Mail, control.StageWaiting
-	}
-	return &s
-}
-
-func signing(r *rig) {
-	r.agent.Steps = []control.SignInStep{{Step: "discovering"}, {Step: "browser", URL: "https://acme.my.site.com/partners/services/oauth2/authorize?response_type=code&client_id=3MVG9"}}
-	r.agent.Hang = true
-	r.a.guide.sign.start()
-}
-
-func wall(r *rig) {
-	r.agent.Faults = map[string]controltest.Fault{"signin": {Code: fault.AppBlocked}}
-	r.a.guide.sign.start()
-}
-
-func toTry(r *rig) {
-	r.a.setUp()
-	g := r.a.guide
-	g.after = stepTry
-	g.draft = r.agent.Choices.Choices
-	g.move(stepTry)
-}
-
-func joined() *control.Status {
-	s := busyStatus()
-	return &s
-}
-
-func openGuide(r *rig) { r.a.setUp() }

@@ -88,7 +88,7 @@ func (s *signer) step(ctx context.Context, st control.SignInStep) {
 	}
 	turn := widget.NewActivity()
 	turn.Start()
-	words := rows(-4, label(strings.TrimSuffix(a.t("signin."+st.Step), ":")))
+	words := rows(-4, label(a.t("signin."+st.Step)))
 	if st.URL != "" {
 		address := caption(st.URL)
 		address.Wrapping = fyne.TextWrapBreak

@@ -67,7 +67,7 @@ var palette = map[fyne.ThemeColorName][2]color.NRGBA{ // light, dark
 	theme.ColorNameButton:              {rgb(0xE4E9EF), rgb(0x27313C)},
 	theme.ColorNameDisabledButton:      {rgb(0xEDF0F4), rgb(0x1E262F)},
 	theme.ColorNameInputBackground:     {rgb(0xF1F4F8), rgb(0x12171D)},
-	theme.ColorNameInputBorder:         {rgb(0x8793A0), rgb(0x667484)},
+	theme.ColorNameInputBorder:         {rgb(0x75818E), rgb(0x667484)},
 	theme.ColorNameMenuBackground:      {rgb(0xFFFFFF), rgb(0x1F2730)},
 	theme.ColorNameOverlayBackground:   {rgb(0xFFFFFF), rgb(0x1A2129)},
 	theme.ColorNameHeaderBackground:    {rgb(0xEEF2F6), rgb(0x1F2730)},

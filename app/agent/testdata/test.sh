@@ -4,5 +4,5 @@ set -eu
 cd "$(git rev-parse --show-toplevel 2>/dev/null || dirname "$0")"
 
 make --no-print-directory check
-go test -timeout 20m ./...
+go test -timeout 30m ./...
 make --no-print-directory cross
