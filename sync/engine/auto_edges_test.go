@@ -101,6 +101,29 @@ func TestALookForAnOldConversationNotesNoOthers(t *testing.T) {
 	s.expect(t, "an old mail that came into the folder now", moved, Filter, string(rules.BeforeWindow))
 }
 
+// TestPickedByHandUnderACompanysRules: what the company forbids is not even read, and told.
+func TestPickedByHandUnderACompanysRules(t *testing.T) {
+	t.Parallel()
+	b := world()
+	company := capture.Company{Rules: []capture.Rule{{ID: "hr", Action: capture.Deny, Folders: []string{"HR"}}}}
+	s := newSetup(b, capture.Choices{}, company)
+	plain := b.put(inbox, b.write(note("ann@cust.example")))
+	label := b.put(inbox, b.write(note("ann@cust.example", func(m *rules.Message) { m.Labels = []string{"HR"} })))
+	refs := []capture.Ref{{Folder: inbox, Validity: 1, UID: 1}, {Folder: inbox, Validity: 1, UID: 2}}
+	for range 2 {
+		rep, err := s.engine.Fetch(t.Context(), refs)
+		if err != nil || rep.Denied != 1 {
+			t.Errorf("%+v, %v", rep, err)
+		}
+	}
+	if m, ok := s.row(plain); !ok || m.Verdict != Queue {
+		t.Errorf("allowed: %v %+v", ok, m)
+	}
+	if m, ok := s.row(label); !ok || m.Verdict != Filter || m.Rule != string(rules.DeniedByRule) || m.By != "hr" || label.fetched > 0 {
+		t.Errorf("forbidden: %v %+v, read %d times", ok, m, label.fetched)
+	}
+}
+
 // TestOnlyInboxAndSentMailAreFollowed, beside the folders that were chosen.
 func TestOnlyInboxAndSentMailAreFollowed(t *testing.T) {
 	t.Parallel()

@@ -17,6 +17,8 @@ type Source interface {
 	Scan(ctx context.Context, req ScanRequest, sink Sink) error
 	// Fetch hands the named mails to sink in full; Reached is not called with a cursor that moves.
 	Fetch(ctx context.Context, refs []capture.Ref, sink Sink) error
+	// Heads returns the header blocks of the named mails that are still there.
+	Heads(ctx context.Context, refs []capture.Ref) ([]capture.Item, error)
 	// Watch calls changed when something may have happened in one of folders, until ctx ends or a
 	// fault needs a person.
 	Watch(ctx context.Context, folders []string, changed func(folder string)) error

@@ -254,9 +254,7 @@ func (in *intake) newMail(p pending, id known) (NewMail, bool) {
 	switch d := p.mail.decision; {
 	case d.Verdict == rules.Filter:
 		m.Verdict, m.Rule, m.Head = Filter, d.Why, capture.Header{}
-		if !in.automatic {
-			in.report.Denied++
-		}
+		in.deny()
 		return m, in.records(p.mail) && !(m.Again && in.automatic)
 	case p.problem != "":
 		m.Verdict, m.Why = Hold, p.problem

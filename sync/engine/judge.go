@@ -176,11 +176,19 @@ func (in *intake) Wanted(ctx context.Context, heads []capture.Item) ([]bool, err
 			in.judged[heads[i].Ref] = m
 		case ids[i].seen: // it stays what it is
 			in.report.Already++
+			in.deny()
 		case in.records(m):
 			in.pending = append(in.pending, pending{item: bare(heads[i]), self: selves[i], mail: m})
 		}
 	}
 	return wanted, nil
+}
+
+// deny counts a mail that its owner chose and the company's rules leave out.
+func (in *intake) deny() {
+	if !in.automatic {
+		in.report.Denied++
+	}
 }
 
 // bare is an item without the reader that is valid only during a call.

@@ -247,6 +247,20 @@ func (b *mailbox) Fetch(ctx context.Context, refs []capture.Ref, sink Sink) erro
 	return nil
 }
 
+func (b *mailbox) Heads(_ context.Context, refs []capture.Ref) ([]capture.Item, error) {
+	var items []capture.Item
+	for _, ref := range refs {
+		for _, m := range b.folder(ref.Folder).mails {
+			if m.uid == ref.UID {
+				items = append(items, capture.Item{
+					Ref: ref, Size: m.Size, Received: m.Received, Labels: m.Labels, Files: m.Files, Raw: strings.NewReader(m.block()),
+				})
+			}
+		}
+	}
+	return items, nil
+}
+
 // read finds the letter that a raw mail is.
 func (b *mailbox) read(r io.Reader) (*letter, error) {
 	var n int

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"hawser/sync/capture"
 	"hawser/sync/fault"
@@ -14,12 +15,38 @@ import (
 // Fetch brings in the named mails at once, as marked by hand.
 func (e *Engine) Fetch(ctx context.Context, refs []capture.Ref) (Report, error) {
 	in := e.byHand()
+	if e.cfg.Rules().Strict() {
+		var err error
+		if refs, err = e.permitted(ctx, in, refs); err != nil {
+			return in.report, errors.Join(fmt.Errorf("ask the company's rules: %w", err), in.abandon(ctx))
+		}
+	}
 	if err := e.cfg.Source.Fetch(ctx, refs, in); err != nil {
 		return in.report, errors.Join(fmt.Errorf("fetch by hand: %w", err), in.abandon(ctx))
 	}
 	err := in.Reached(ctx, capture.Cursor{})
 	e.cfg.Wake() // a mail that was held or left out is known, and yet queued now
 	return in.report, err
+}
+
+// permitted returns the mails that the company lets a person capture, and those that are gone,
+// which the fetch will count. The others are noted without being read.
+func (e *Engine) permitted(ctx context.Context, in *intake, refs []capture.Ref) ([]capture.Ref, error) {
+	heads, err := e.cfg.Source.Heads(ctx, refs)
+	if err != nil {
+		return nil, err
+	}
+	wanted, err := in.Wanted(ctx, heads)
+	if err != nil {
+		return nil, err
+	}
+	left := slices.Clone(refs)
+	for i, item := range heads {
+		if !wanted[i] {
+			left = slices.DeleteFunc(left, func(r capture.Ref) bool { return r == item.Ref })
+		}
+	}
+	return left, nil
 }
 
 // Take brings in a mail that lies outside of the mailbox, as marked by hand. Faults: Usage when it

@@ -102,7 +102,7 @@ func FuzzParse(f *testing.F) {
 	})
 	f.Add(full)
 	f.Add([]byte(`{"rules":[{"id":"x","action":"allow","words":["弁護士"],"records":["Lead"]}],"block":["bücher.example"]}`))
-	f.Add([]byte(strings.Repeat("[", 20_000)))
+	f.Add([]byte(strings.Repeat("[", 2000)))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c, err := Parse(data)
 		if err != nil {
