@@ -72,7 +72,7 @@ func (s *Server) checkIn(ctx context.Context, c *call) (int, any, error) {
 	}
 	if st.Device == DeviceWiping {
 		out.State, out.Since = StandingRemoved, st.DeviceAt
-		secret, err := s.cfg.Vault.open(c.key)
+		secret, err := s.cfg.Vault.open(*c.key)
 		if err != nil {
 			return 0, nil, err
 		}

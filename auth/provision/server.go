@@ -73,7 +73,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.S
 // call is one verified request.
 type call struct {
 	tenant reqsig.TenantID
-	key    Key
+	key    *Key   // not to be changed
 	id     string // the {id} of the path
 	query  map[string][]string
 	body   []byte
@@ -203,7 +203,7 @@ func (s *Server) answer(r *http.Request) (int, any, error) {
 		if !ok {
 			continue
 		}
-		return rt.run(s, r.Context(), &call{tenant: v.Tenant, key: *key, id: id, query: query, body: v.Body, now: s.cfg.Now()})
+		return rt.run(s, r.Context(), &call{tenant: v.Tenant, key: key, id: id, query: query, body: v.Body, now: s.cfg.Now()})
 	}
 	return 0, nil, ErrNotFound
 }

@@ -12,7 +12,7 @@ const maxBatch = 64
 // maxNonces bounds how long the first of a batch of nonces waits for the last.
 const maxNonces = 128
 
-// crowd is how many waiting callers are worth a commit of their own, without a look for more.
+// crowd is how many waiting callers are worth a lane of their own.
 const crowd = 16
 
 // group lets callers that come at the same time share one commit, and so one wait for the disk. One
@@ -88,7 +88,7 @@ func (g *group[T]) lead(ctx context.Context, s *seat[T]) error {
 func (g *group[T]) sit(s *seat[T]) []*seat[T] {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if len(g.waiting) < crowd {
+	if len(g.waiting) < g.most/2 {
 		g.mu.Unlock()
 		runtime.Gosched() // whoever is about to come sits down first; when nobody is, this costs nothing
 		g.mu.Lock()

@@ -31,6 +31,7 @@ type recent struct {
 // remembered is one key. keyAt and standingAt are the last changes heard of before reading began.
 type remembered struct {
 	key        *provision.Key
+	floors     *floors // of its tenant
 	keyAt      int64
 	standing   *provision.Standing
 	standingAt int64
@@ -59,23 +60,20 @@ func (r *recent) now() int64 {
 	return r.heard
 }
 
-// holdsLocked reports whether what was read of a key at a moment is still of use.
-func (r *recent) holdsLocked(k *provision.Key, at int64) bool {
-	f := r.tenants[k.Tenant]
-	if f == nil {
-		return true
-	}
+// holds reports whether what was read at a moment is still of use.
+func (m *remembered) holds(at int64) bool {
+	f := m.floors
 	if at < f.all {
 		return false
 	}
-	return len(f.of) == 0 || at >= f.of[ofUser(k.User)] && at >= f.of[ofKey(k.ID)]
+	return len(f.of) == 0 || at >= f.of[ofUser(m.key.User)] && at >= f.of[ofKey(m.key.ID)]
 }
 
 func (r *recent) key(id string) *provision.Key {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	m := r.keys[id]
-	if m == nil || !r.holdsLocked(m.key, m.keyAt) {
+	if m == nil || !m.holds(m.keyAt) {
 		return nil
 	}
 	return m.key
@@ -85,7 +83,7 @@ func (r *recent) standing(tenant, device string) *provision.Standing {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	m := r.keys[device]
-	if m == nil || m.standing == nil || m.key.Tenant != tenant || !r.holdsLocked(m.key, m.standingAt) {
+	if m == nil || m.standing == nil || m.key.Tenant != tenant || !m.holds(m.standingAt) {
 		return nil
 	}
 	return m.standing
@@ -102,7 +100,7 @@ func (r *recent) keepKey(k *provision.Key, at int64) {
 		m = &remembered{}
 		r.keys[k.ID] = m
 	}
-	m.key, m.keyAt = k, at
+	m.key, m.keyAt, m.floors = k, at, r.floorsLocked(k.Tenant)
 }
 
 // dropOneLocked makes room. It does not matter whose.
@@ -131,16 +129,21 @@ func (r *recent) change(tenant, subject string) {
 
 func (r *recent) changeLocked(tenant, subject string) *floors {
 	r.heard++
-	f := r.tenants[tenant]
-	if f == nil {
-		f = &floors{of: map[string]int64{}}
-		r.tenants[tenant] = f
-	}
+	f := r.floorsLocked(tenant)
 	if subject == "" || len(f.of) >= maxFloors {
 		f.all = r.heard
 		clear(f.of)
 	} else {
 		f.of[subject] = r.heard
+	}
+	return f
+}
+
+func (r *recent) floorsLocked(tenant string) *floors {
+	f := r.tenants[tenant]
+	if f == nil {
+		f = &floors{of: map[string]int64{}}
+		r.tenants[tenant] = f
 	}
 	return f
 }
