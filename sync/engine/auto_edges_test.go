@@ -124,6 +124,26 @@ func TestPickedByHandUnderACompanysRules(t *testing.T) {
 	}
 }
 
+// TestAConversationWithAllItsPast does not make the first look read a whole mailbox.
+func TestAConversationWithAllItsPast(t *testing.T) {
+	t.Parallel()
+	b := world()
+	answer := func(age time.Duration) *letter {
+		return b.put(inbox, b.write(note("ann@cust.example", func(m *rules.Message) {
+			m.Received, m.Header.InReplyTo = turnedOn.Add(-age), "<root@x>"
+		})))
+	}
+	const day = 24 * time.Hour
+	old, recent := answer(400*day), answer(80*day)
+	s := newSetup(b, capture.Choices{}, capture.Company{})
+	s.now = turnedOn
+	s.threads[1], s.members["<root@x>"] = time.Unix(0, 0), 1
+	s.expect(t, "of this quarter", recent, Queue, "")
+	s.expect(t, "of last year", old, "", "")
+	b.put(inbox, b.folder(inbox).take(0))
+	s.expect(t, "of last year, and moved in now", old, Queue, "")
+}
+
 // TestOnlyInboxAndSentMailAreFollowed, beside the folders that were chosen.
 func TestOnlyInboxAndSentMailAreFollowed(t *testing.T) {
 	t.Parallel()
@@ -148,7 +168,8 @@ func TestOnlyInboxAndSentMailAreFollowed(t *testing.T) {
 	for _, c := range []struct {
 		w    wish
 		want int
-	}{{wish{off, nil}, 0}, {wish{off, follow}, 2}, {wish{on, nil}, 2}, {wish{on, follow}, 2}, {wish{some, nil}, 1}, {wish{some, follow}, 3}} {
+	}{{wish{set: off}, 0}, {wish{set: off, following: follow}, 2}, {wish{set: on}, 2}, {wish{set: on, following: follow}, 2},
+		{wish{set: some}, 1}, {wish{set: some, following: follow}, 3}} {
 		if got := names(plan(folders, "Salesforce", c.w)); len(got) != c.want {
 			t.Errorf("automatic %v, %d followed: looks into %q", c.w.set.Automatic(), len(c.w.following), got)
 		}

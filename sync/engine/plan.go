@@ -17,6 +17,8 @@ const (
 	// checkEvery is how often the mailbox is compared with the ledger, and checkDays how far back.
 	checkEvery = 24 * time.Hour
 	checkDays  = 7 * 24 * time.Hour
+	// talkDays is how far back the first look for followed conversations goes.
+	talkDays = 90 * 24 * time.Hour
 	// checked is the name of the cursor that says when that was last done.
 	checked = "reconcile"
 	// read is the Next of a cursor whose folder was read to its end, once and for all.
@@ -41,15 +43,20 @@ type scan struct {
 type wish struct {
 	set       *rules.Set
 	following map[int64]time.Time
+	now       time.Time
 }
 
-// earliest returns since when conversations are followed; zero for none.
+// earliest returns from when on followed conversations are looked for; zero for none. One that is
+// followed with all its past does not make a first look read the whole mailbox.
 func (w wish) earliest() time.Time {
 	var first time.Time
 	for _, since := range w.following {
 		if first.IsZero() || since.Before(first) {
 			first = since
 		}
+	}
+	if floor := w.now.Add(-talkDays); !first.IsZero() && first.Before(floor) {
+		return floor
 	}
 	return first
 }

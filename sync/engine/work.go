@@ -58,7 +58,7 @@ func (e *Engine) due(ctx context.Context, names []string, every bool) error {
 
 // wish asks what is wanted beside marked mails.
 func (e *Engine) wish(ctx context.Context) (wish, error) {
-	w := wish{set: e.cfg.Rules()}
+	w := wish{set: e.cfg.Rules(), now: e.cfg.Now()}
 	if e.cfg.Following == nil {
 		return w, nil
 	}
