@@ -40,10 +40,8 @@ func readBody(r io.Reader, size int64) (rules.Body, error) {
 	if err != nil {
 		return rules.Body{}, fault.New(fault.MailUnreadable, "read text", err)
 	}
-	b := rules.Body{Text: m.Text, Types: []string{m.ContentType}}
-	if b.Text == "" {
-		b.Text = mailparse.HTMLText(m.HTML)
-	}
+	// Both are saved, and nobody says that they tell the same.
+	b := rules.Body{Text: m.Text + "\n" + mailparse.HTMLText(m.HTML), Types: []string{m.ContentType}}
 	for _, f := range m.Attachments {
 		b.Types = append(b.Types, f.Type)
 	}
