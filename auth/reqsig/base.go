@@ -1,7 +1,7 @@
 package reqsig
 
 import (
-	"crypto/hmac"
+	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
@@ -173,7 +173,9 @@ func urlSafe(s string) bool {
 }
 
 // encodeBytes and decodeBytes are RFC 9651 byte sequences of 32 bytes, in one spelling.
-func encodeBytes(b []byte) string { return ":" + base64.StdEncoding.EncodeToString(b) + ":" }
+func encodeBytes(b [sha256.Size]byte) string {
+	return ":" + base64.StdEncoding.EncodeToString(b[:]) + ":"
+}
 
 var strictBase64 = base64.StdEncoding.Strict()
 
@@ -190,12 +192,29 @@ func decodeBytes(s string) (b [sha256.Size]byte, ok bool) {
 }
 
 func digest(body []byte) string {
-	sum := sha256.Sum256(body)
-	return "sha-256=" + encodeBytes(sum[:])
+	return "sha-256=" + encodeBytes(sha256.Sum256(body))
 }
 
-func mac(secret, base []byte) []byte {
-	h := hmac.New(sha256.New, secret)
-	h.Write(base)
-	return h.Sum(nil)
+// mac is HMAC-SHA-256 as RFC 2104 defines it. crypto/hmac makes six objects for a key, and here each
+// request has another one; a fuzz test holds this to it.
+func mac(secret, base []byte) [sha256.Size]byte {
+	if len(secret) > sha256.BlockSize {
+		sum := sha256.Sum256(secret)
+		secret = sum[:]
+	}
+	var room [sha256.BlockSize + 512]byte // for all but very long targets
+	inner := append(room[:0], innerPad...)
+	outer := [sha256.BlockSize + sha256.Size]byte(outerPad) // a copy
+	for i, b := range secret {
+		inner[i] ^= b
+		outer[i] ^= b
+	}
+	sum := sha256.Sum256(append(inner, base...))
+	copy(outer[sha256.BlockSize:], sum[:])
+	return sha256.Sum256(outer[:])
 }
+
+var (
+	innerPad = bytes.Repeat([]byte{0x36}, sha256.BlockSize)
+	outerPad = bytes.Repeat([]byte{0x5c}, sha256.BlockSize+sha256.Size)
+)

@@ -145,7 +145,7 @@ func (v *Verifier) prove(ctx context.Context, f *form, p params, now time.Time) 
 	base := f.appendBase((*room)[:0])
 	*room = base
 	key = v.recall(p.keyID)
-	recalled = hmac.Equal(mac(key.Secret, base), f.mac[:]) && key.usable(now)
+	recalled = same(mac(key.Secret, base), f.mac) && key.usable(now)
 	if !recalled {
 		if key, err = v.find(ctx, p.keyID); err != nil {
 			return key, false, err
@@ -154,11 +154,14 @@ func (v *Verifier) prove(ctx context.Context, f *form, p params, now time.Time) 
 	if created := time.Unix(p.created, 0); created.Before(now.Add(-Window)) || created.After(now.Add(Window)) {
 		return key, false, refuse(http.StatusUnauthorized, CodeStale, errors.New("outside the window"))
 	}
-	if right := recalled || hmac.Equal(mac(key.Secret, base), f.mac[:]); !right || !key.usable(now) {
+	if right := recalled || same(mac(key.Secret, base), f.mac); !right || !key.usable(now) {
 		return key, false, refuse(http.StatusUnauthorized, CodeRefused, errors.New("unknown key or wrong mac"))
 	}
 	return key, recalled, nil
 }
+
+// same compares MACs in constant time.
+func same(a, b [sha256.Size]byte) bool { return hmac.Equal(a[:], b[:]) }
 
 // usable reports whether what a source knows of a key makes it one, at a moment.
 func (k Key) usable(now time.Time) bool {
