@@ -18,7 +18,8 @@ import (
 // what would cost time with each mail.
 const (
 	MaxRules  = 500
-	MaxValues = 10_000  // of one list
+	MaxValues = 10_000  // of one list of addresses
+	MaxTexts  = 1000    // words, labels or folders of one list: each word is looked for in each text
 	MaxFile   = 1 << 20 // bytes of a rule file
 	maxValue  = 320     // bytes: a local part, @ and a domain (RFC 3696)
 )
@@ -191,14 +192,14 @@ func (ch *checker) kinds(path string, kinds []capture.Kind) {
 }
 
 func (ch *checker) texts(path string, list []string) {
-	ch.each(path, list, func(s string) bool { return fold(strings.Trim(s, "* ")) != "" })
+	ch.each(path, list, MaxTexts, func(s string) bool { return fold(strings.Trim(s, "* ")) != "" })
 }
 
-func (ch *checker) addresses(path string, list []string) { ch.each(path, list, meaningful) }
+func (ch *checker) addresses(path string, list []string) { ch.each(path, list, MaxValues, meaningful) }
 
-func (ch *checker) each(path string, list []string, ok func(string) bool) {
-	if len(list) > MaxValues {
-		ch.bad(path, fmt.Sprintf("> %d", MaxValues))
+func (ch *checker) each(path string, list []string, most int, ok func(string) bool) {
+	if len(list) > most {
+		ch.bad(path, fmt.Sprintf("> %d", most))
 		return
 	}
 	for i, s := range list {

@@ -49,7 +49,7 @@ func TestCheckNamesTheLine(t *testing.T) {
 		`content.fileMax: "-1"`:                         func(c *capture.Choices) { c.Content.FileMax = -1 },
 		`rules[0].records: "Contact"`:                   func(c *capture.Choices) { no := false; c.Rules[0].Known, c.Rules[0].Records = &no, []string{"Contact"} },
 		`rules: "> 500"`:                                func(c *capture.Choices) { c.Rules = make([]capture.Rule, MaxRules+1) },
-		`words: "> 10000"`:                              func(c *capture.Choices) { c.Words = make([]string, MaxValues+1) },
+		`words: "> 1000"`:                               func(c *capture.Choices) { c.Words = make([]string, MaxTexts+1) },
 		`block[0]: "` + strings.Repeat("a", 320) + `…"`: func(c *capture.Choices) { c.Block[0] = strings.Repeat("a", 400) + ".example" },
 	} {
 		c := good
