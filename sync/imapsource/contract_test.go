@@ -84,6 +84,7 @@ func contract(t *testing.T, fresh func(*testing.T) server) {
 		"sink error":        contractSinkError,
 		"gone":              contractGone,
 		"folder in Chinese": contractFolderName,
+		"choosing":          contractChoosing,
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -66,6 +66,45 @@ func TestRoles(t *testing.T) {
 	}
 }
 
+// TestRolesInOtherLanguages: where the server tells no roles, as Outlook does not, the names that mail
+// programs use do.
+func TestRolesInOtherLanguages(t *testing.T) {
+	t.Parallel()
+	for language, names := range map[string][4]string{ // sent, drafts, junk, trash
+		"English":    {"Sent Items", "Drafts", "Junk Email", "Deleted Items"},
+		"German":     {"Gesendete Elemente", "Entwürfe", "Junk-E-Mail", "Gelöschte Elemente"},
+		"German NFD": {"Gesendete Objekte", "Entwu\u0308rfe", "Spam", "Gelo\u0308schte Objekte"},
+		"French":     {"Éléments envoyés", "Brouillons", "Courrier indésirable", "Éléments supprimés"},
+		"Spanish":    {"Elementos enviados", "Borradores", "Correo no deseado", "Elementos eliminados"},
+		"Portuguese": {"Itens Enviados", "Rascunhos", "Lixo Eletrônico", "Itens Excluídos"},
+		"Italian":    {"Posta inviata", "Bozze", "Posta indesiderata", "Posta eliminata"},
+		"Dutch":      {"Verzonden items", "Concepten", "Ongewenste e-mail", "Verwijderde items"},
+		"Swedish":    {"Skickat", "Utkast", "Skräppost", "Borttaget"},
+		"Danish":     {"Sendt post", "Kladder", "Uønsket mail", "Slettet post"},
+		"Finnish":    {"Lähetetyt", "Luonnokset", "Roskaposti", "Poistetut"},
+		"Polish":     {"Elementy wysłane", "Wersje robocze", "Wiadomości-śmieci", "Elementy usunięte"},
+		"Czech":      {"Odeslaná pošta", "Koncepty", "Nevyžádaná pošta", "Odstraněná pošta"},
+		"Hungarian":  {"Elküldött elemek", "Piszkozatok", "Levélszemét", "Törölt elemek"},
+		"Romanian":   {"Elemente trimise", "Schițe", "E-mail nedorit", "Elemente șterse"},
+		"Greek":      {"Απεσταλμένα", "Πρόχειρα", "Ανεπιθύμητη αλληλογραφία", "Διαγραμμένα"},
+		"Russian":    {"Отправленные", "Черновики", "Нежелательная почта", "Удаленные"},
+		"Turkish":    {"Gönderilmiş Öğeler", "Taslaklar", "Gereksiz E-posta", "Silinmiş Öğeler"},
+		"Japanese":   {"送信済みアイテム", "下書き", "迷惑メール", "削除済みアイテム"},
+		"Chinese":    {"已发送邮件", "草稿", "垃圾邮件", "已删除邮件"},
+		"Korean":     {"보낸 편지함", "임시 보관함", "정크 메일", "지운 편지함"},
+	} {
+		found := []imap.ListData{{Mailbox: "INBOX", Delim: '/'}, {Mailbox: "Kunden", Delim: '/'}}
+		for _, name := range names {
+			found = append(found, imap.ListData{Mailbox: name, Delim: '/'})
+		}
+		for i, f := range withRoles(found) {
+			if want := []string{"inbox", "", "sent", "drafts", "junk", "trash"}[i]; f.Role != want {
+				t.Errorf("%s: %q is %q, want %q", language, f.Name, f.Role, want)
+			}
+		}
+	}
+}
+
 // TestPaceOfABrokenLink plays a day of a server that hangs up at once, watched by three folders.
 func TestPaceOfABrokenLink(t *testing.T) {
 	t.Parallel()

@@ -2,6 +2,7 @@ package imapsource
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -81,6 +82,40 @@ func TestLineFilter(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestLineFilterBesideTheLibrary: while somebody else has a command under way, all answers are kept
+// apart for them, in whatever pieces they come.
+func TestLineFilterBesideTheLibrary(t *testing.T) {
+	t.Parallel()
+	const in = "* 1 FETCH (UID 5 X-GM-LABELS ({4}\r\n)\r\n* \\Inbox) BODYSTRUCTURE (\"A\" {0}\r\n))\r\n" +
+		"* OK [UIDVALIDITY 7] {3}\r\n* SEARCH 1 2\r\n* 5 EXISTS\r\n* VANISHED 3\r\n+ go on\r\n*\r\n" +
+		"* BYE enough\r\nWX1 OK {9}\r\nT9 OK done\r\n"
+	want := []string{
+		"* 1 FETCH (UID 5 X-GM-LABELS ({4}\r\n)\r\n* \\Inbox) BODYSTRUCTURE (\"A\" {0}\r\n))",
+		"* OK [UIDVALIDITY 7] {3}", "* SEARCH 1 2", "* 5 EXISTS", "* VANISHED 3", "+ go on", "*", "WX1 OK {9}",
+	}
+	for _, size := range []int{1, 2, 3, 5, 1 << 20} {
+		f := lineFilter{greeted: true, split: true, whole: true}
+		var out []byte
+		var own []string
+		for piece := range slices.Chunk([]byte(in), size) {
+			out = f.feed(out, piece)
+			own = append(own, f.takeOwn()...)
+		}
+		if string(out) != "* BYE enough\r\nT9 OK done\r\n" || f.takeNotice() != "* BYE enough" || !slices.Equal(own, want) {
+			t.Errorf("in pieces of %d: out %q, own %q", size, out, own)
+		}
+	}
+	f := lineFilter{greeted: true, split: true, whole: true}
+	_ = f.feed(nil, []byte("* 1 FETCH (X {9000000}\r\n"))
+	for range 90 {
+		_ = f.feed(nil, make([]byte, 100_000))
+	}
+	_ = f.feed(nil, []byte(")\r\n"))
+	if own := f.takeOwn(); len(own) != 1 || len(own[0]) != maxOwn {
+		t.Errorf("%d answers", len(own))
+	}
 }
 
 // FuzzLineFilter: how the bytes arrive never matters, and the filter only removes.

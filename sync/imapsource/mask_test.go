@@ -285,7 +285,7 @@ func TestDaysAllowance(t *testing.T) {
 	req.Cursor = capture.Cursor{Folder: "INBOX"}
 	var busy *fault.Error
 	err := src.Scan(t.Context(), req, all)
-	for errors.As(err, &busy) == false && len(all.mails) < 4*n { // mails come in batches of many
+	for !errors.As(err, &busy) && len(all.mails) < 4*n { // mails come in batches of many
 		err = src.Scan(t.Context(), req, all)
 	}
 	wantCode(t, err, fault.MailBusy)
@@ -293,8 +293,6 @@ func TestDaysAllowance(t *testing.T) {
 		t.Errorf("wait for %v", busy.After)
 	}
 	limit = 1_000_000 // a fifth of it is more than a list costs
-	cfg := imapsource.Config{}
-	setUp(&cfg)
 	restarted, m := d.behind(t, gmail, setUp, func(cfg *imapsource.Config) {
 		cfg.Used = imapsource.Usage{now.Unix()/3600 - 30: 9e9, now.Unix()/3600 - 20: 900_000, now.Unix() / 3600: 150_000}
 	})

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/emersion/go-imap/v2"
+	"golang.org/x/text/unicode/norm"
 
 	"hawser/sync/capture"
 )
@@ -26,19 +27,19 @@ var usualNames = func() map[string]string {
 			"envoyés", "éléments envoyés", "messages envoyés", "enviados", "elementos enviados", "itens enviados",
 			"inviata", "posta inviata", "verzonden", "verzonden items", "skickat", "sendt", "sendt post", "sendte elementer",
 			"lähetetyt", "wysłane", "elementy wysłane", "odeslaná pošta", "odoslaná pošta", "elküldött elemek",
-			"отправленные", "надіслані", "gönderilmiş öğeler", "送信済みアイテム", "送信済み", "已发送邮件", "已发送", "寄件備份", "보낸 편지함"},
+			"отправленные", "надіслані", "gönderilmiş öğeler", "απεσταλμένα", "elemente trimise", "poslane stavke", "poslano", "送信済みアイテム", "送信済みトレイ", "送信済み", "已发送邮件", "已发送", "寄件備份", "보낸 편지함"},
 		"drafts": {"drafts", "draft", "entwürfe", "brouillons", "borradores", "rascunhos", "bozze", "concepten", "utkast",
 			"kladder", "luonnokset", "kopie robocze", "wersje robocze", "koncepty", "piszkozatok", "черновики", "чернетки", "taslaklar",
-			"下書き", "草稿", "임시 보관함"},
+			"πρόχειρα", "schițe", "skice", "下書き", "草稿", "草稿箱", "임시 보관함"},
 		"junk": {"junk", "junk email", "junk e-mail", "spam", "bulk mail", "junk-e-mail", "spamverdacht", "courrier indésirable",
 			"correo no deseado", "lixo eletrônico", "lixo electrónico", "posta indesiderata", "ongewenste e-mail", "skräppost", "uønsket e-mail",
 			"søppelpost", "roskaposti", "wiadomości-śmieci", "nevyžádaná pošta", "levélszemét", "нежелательная почта", "спам",
-			"gereksiz e-posta", "迷惑メール", "垃圾邮件", "垃圾郵件", "정크 메일"},
+			"gereksiz e-posta", "ανεπιθύμητη αλληλογραφία", "e-mail nedorit", "uønsket mail", "迷惑メール", "迷惑メールフォルダー", "垃圾邮件", "垃圾郵件", "정크 메일"},
 		"trash": {"trash", "deleted", "deleted items", "deleted messages", "papierkorb", "gelöscht", "gelöschte elemente", "gelöschte objekte",
 			"corbeille", "éléments supprimés", "papelera", "elementos eliminados", "lixeira", "itens excluídos", "itens eliminados", "cestino",
 			"posta eliminata", "prullenbak", "verwijderde items", "papperskorgen", "borttaget", "slettet post", "slettede elementer",
 			"poistetut", "kosz", "elementy usunięte", "odstraněná pošta", "törölt elemek", "удаленные", "корзина", "видалені",
-			"silinmiş öğeler", "削除済みアイテム", "ごみ箱", "已删除邮件", "刪除的郵件", "지운 편지함"},
+			"silinmiş öğeler", "διαγραμμένα", "elemente șterse", "izbrisane stavke", "削除済みアイテム", "削除済みトレイ", "ごみ箱", "已删除邮件", "刪除的郵件", "지운 편지함"},
 	} {
 		for _, name := range list {
 			names[name] = role
@@ -71,7 +72,7 @@ func withRoles(found []imap.ListData) []capture.Folder {
 		if d.Delim == 0 {
 			path = []string{name}
 		}
-		if byName := usualNames[strings.ToLower(path[len(path)-1])]; byName != "" {
+		if byName := usualNames[norm.NFC.String(strings.ToLower(path[len(path)-1]))]; byName != "" {
 			if d, ok := depth[byName]; !ok || len(path) < d {
 				guess[byName], depth[byName] = len(folders)-1, len(path)
 			}
