@@ -53,6 +53,20 @@ func (b *body) mark() {
 	b.signature(from, len(b.rows))
 }
 
+// forwards reports whether the first quote is a mail that is passed on, and not a part of an answer
+// to such a mail, which would be introduced as any other.
+func (b *body) forwards() bool {
+	if len(b.regions) == 0 || b.intro[b.regions[0].from] {
+		return false
+	}
+	for _, r := range b.rows[b.regions[0].from:] {
+		if words := strings.TrimLeft(r.text, "> "); words != "" {
+			return forwardTitles[title(words)]
+		}
+	}
+	return false
+}
+
 // introduction returns where the introduction of the quote at row i begins, i if there is none: up
 // to three lines that end with a colon and name a time, an address, or who wrote.
 func (b *body) introduction(i int) int {

@@ -50,10 +50,8 @@ func rowsOfText(text string) []row {
 		}
 		bare := strings.TrimRight(line, "\r\n")
 		s := strings.TrimSpace(bare)
-		r := row{from: at, to: at + len(line), quoted: strings.HasPrefix(s, ">"), dashes: bare == "-- " || bare == "--"}
-		if !r.quoted {
-			r.text = prefix(s, maxLine)
-		}
+		r := row{from: at, to: at + len(line), text: prefix(s, maxLine), quoted: strings.HasPrefix(s, ">") && s != ">:"}
+		r.dashes = bare == "-- " || bare == "--" || bare == "—"
 		rows = append(rows, r)
 		at = r.to
 	}
@@ -85,6 +83,9 @@ func history(rows []row, subject string) []span {
 	}
 	body := body{rows: rows[:end]}
 	body.mark()
+	if body.forwards() {
+		return nil
+	}
 	cut, ok := body.cut()
 	if !ok {
 		return nil

@@ -136,11 +136,11 @@ var openWords = set(`on am le el il em op den dnia w dne dňa в pe på no ter`)
 
 // The labels above a quoted mail, as Outlook writes them.
 var (
-	fromLabels = set(`from von de da van fra från lähettäjä od от від kimden gönderen feladó 发件人 寄件者 差出人 送信者`)
-	subjLabels = set(`subject betreff objet asunto oggetto assunto onderwerp emne ämne aihe temat předmět predmet тема konu tárgy subiect 主题 主旨 件名 제목`)
+	fromLabels = set(`from von de da van fra från lähettäjä od от від kimden gönderen feladó 发件人 寄件者 差出人 送信者 보낸_사람`)
+	subjLabels = set(`subject betreff objet asunto sujet oggetto assunto onderwerp emne ämne aihe temat předmět predmet тема konu tárgy subiect 主题 主旨 件名 제목`)
 	restLabels = set(`sent date to cc gesendet datum an envoyé à enviado fecha para inviato data a verzonden aan sendt dato til skickat till lähetetty
 päivä päiväys vastaanottaja wysłano do odesláno komu отправлено дата кому копия gönderilme gönderildi tarih kime elküldve címzett trimis către
-发送时间 日期 收件人 抄送 送信日時 日時 宛先 寄件日期 收件者`)
+message_du envoyé_le copie_à enviado_el 보낸_날짜 받는_사람 发送时间 日期 收件人 抄送 送信日時 日時 宛先 寄件日期 收件者`)
 )
 
 // belowWords say that the answers stand within what is quoted underneath.
@@ -192,10 +192,14 @@ var device = regexp.MustCompile(`(?i)^(` + strings.Join([]string{
 // clock is what an introduction has besides words in any language: a time, or an address.
 var clock = regexp.MustCompile(`\d\s?[:.h]\s?\d\d|\S@\S`)
 
+// sentBy ends an introduction in any language: a time, and last an address.
+var sentBy = regexp.MustCompile(`\d[:.h]\d\d\b.*<[^<>@\s]+@[^<>@\s]+>\)?\s?[:：]$`)
+
+// set returns words as a set; "_" stands for a space within one.
 func set(words string) map[string]bool {
 	m := make(map[string]bool)
 	for _, w := range strings.Fields(words) {
-		m[w] = true
+		m[strings.ReplaceAll(w, "_", " ")] = true
 	}
 	return m
 }
@@ -248,19 +252,30 @@ func endsInColon(s string) bool {
 	return strings.HasSuffix(s, ":") || strings.HasSuffix(s, "：")
 }
 
-// wrote reports whether s is a whole "On ... wrote:", in any order of words.
+// wrote reports whether s is a whole "On ... wrote:", in any order of words. Some programs write a
+// time and an address alone, some no colon, some dashes around it.
 func wrote(s string) bool {
-	if !endsInColon(s) || len(s) > 3*maxLine || !clock.MatchString(s) {
+	if len(s) > 3*maxLine || !clock.MatchString(s) {
 		return false
 	}
-	s = strings.ToLower(strings.TrimRight(s, ":： \u00a0"))
-	for i, word := range strings.Fields(s) {
+	colon := endsInColon(s)
+	if colon && sentBy.MatchString(s) {
+		return true
+	}
+	if !colon && strings.HasPrefix(s, "--") && strings.HasSuffix(s, "--") {
+		s, colon = strings.Trim(s, "- "), true
+	}
+	words := strings.Fields(strings.ToLower(strings.TrimRight(s, ":： \u00a0")))
+	if !colon {
+		return len(words) > 0 && openWords[words[0]] && wroteWords[words[len(words)-1]] && strings.Contains(s, "@")
+	}
+	for i, word := range words {
 		if i > 0 && wroteWords[strings.TrimRight(word, ":,")] {
 			return true
 		}
 	}
 	for _, end := range []string{"写道", "寫道", "のメール", "のメッセージ", "작성"} {
-		if strings.HasSuffix(s, end) {
+		if strings.HasSuffix(strings.TrimRight(s, ":： "), end) {
 			return true
 		}
 	}

@@ -111,10 +111,9 @@ func (w *walker) newLine() {
 	if s == "" {
 		return
 	}
-	w.cur.dashes = s == "--"
-	if w.cur.quoted = w.cur.quoted || strings.HasPrefix(s, ">"); !w.cur.quoted {
-		w.cur.text = s
-	}
+	w.cur.text = s
+	w.cur.dashes = s == "--" || s == "—"
+	w.cur.quoted = w.cur.quoted || strings.HasPrefix(s, ">") && s != ">:"
 	w.rows = append(w.rows, w.cur)
 }
 
