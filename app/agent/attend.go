@@ -32,6 +32,13 @@ func (f Foreground) attend(ctx context.Context, a *Agent, desk *sync.WaitGroup) 
 	}
 	run("notices", func() error { return notices.Run(ctx) })
 	run("session", func() error { return desktop.Watch(ctx, func(e desktop.Event) { a.sessionChanged(ctx, e, notices) }) })
+	run("start at login", func() error { // the program may have moved
+		if a.cfg.Autostart == nil {
+			return nil
+		}
+		_, err := a.cfg.Autostart.Repair()
+		return err
+	})
 	run("launcher", func() error {
 		if place, err := desktop.FindPlace(environment(f.Env)); err == nil {
 			if err := desktop.NewLauncher(place).Install(); err != nil && !errors.Is(err, desktop.ErrUnsupported) {

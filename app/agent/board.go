@@ -30,6 +30,7 @@ type board struct {
 	companyNotes []control.Note
 
 	noFolder string // the capture folder's name while it does not exist
+	noTray   bool   // the person has to be told that there is no place for an icon
 }
 
 func newBoard(cfg *Config) *board {
@@ -71,6 +72,9 @@ func (b *board) derive() control.Status {
 	notes := slices.Concat(b.notes, b.companyNotes)
 	if b.noFolder != "" {
 		notes = append(notes, control.Note{Code: fault.FolderMissing, Detail: b.noFolder})
+	}
+	if b.noTray {
+		notes = append(notes, control.Note{Code: fault.NoTray})
 	}
 	return control.Status{
 		State: r.State, Which: r.Which, Until: r.Until, Why: r.Why, Version: b.version, Company: b.company,

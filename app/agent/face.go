@@ -34,6 +34,24 @@ func (f *face) waits(ctx context.Context, why fault.Code, version string, wait t
 	return nil
 }
 
+// noTraySetting says that the person was told that there is no place for an icon.
+const noTraySetting = "no-tray-told"
+
+// lacksHost notes that the desktop has no place for an icon: in the status and by one notice, in this
+// session and in no other.
+func (f *face) lacksHost(ctx context.Context) {
+	a := f.agent.Load()
+	if a == nil {
+		return // another session will tell it
+	}
+	if _, told, err := a.db.Setting(ctx, noTraySetting); err != nil || told {
+		return
+	}
+	if err := a.db.SaveSetting(ctx, noTraySetting, "yes"); err == nil {
+		a.board.update(func(b *board) { b.noTray = true })
+	}
+}
+
 // CheckNow implements tray.Agent.
 func (f *face) CheckNow(ctx context.Context) error {
 	if a := f.agent.Load(); a != nil {

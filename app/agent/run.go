@@ -198,7 +198,9 @@ func (f Foreground) show(ctx context.Context, cfg *Config, icon *sync.WaitGroup)
 		return
 	}
 	icon.Go(func() {
-		err := tray.Run(ctx, tray.Config{Agent: cfg.face, Text: loc, Log: cfg.Log, Open: cfg.OpenBrowser})
+		err := tray.Run(ctx, tray.Config{
+			Agent: cfg.face, Text: loc, Log: cfg.Log, Open: cfg.OpenBrowser, NoHost: func() { cfg.face.lacksHost(ctx) },
+		})
 		if err != nil && ctx.Err() == nil {
 			cfg.Log.LogAttrs(ctx, slog.LevelWarn, "icon not shown", slog.Any("err", err))
 		}
