@@ -469,7 +469,15 @@ func TestLauncherOfAPackage(t *testing.T) {
 	}
 	must(t, os.Remove(shared))
 	must(t, NewLauncher(p).Install())
-	if _, err := os.Stat(own); err != nil {
-		t.Error(err)
+	before, err := os.Stat(own)
+	must(t, err)
+	must(t, NewLauncher(p).Install())
+	if after, err := os.Stat(own); err != nil || !os.SameFile(before, after) {
+		t.Errorf("a start writes the same anew: %v", err)
+	}
+	p.Program = program(t, filepath.Join(p.Home, "moved", "hawser"))
+	must(t, NewLauncher(p).Install())
+	if e, err := readEntry(own); err != nil || e.program() != p.Program {
+		t.Errorf("after a move it starts %q, %v", e.program(), err)
 	}
 }

@@ -3,6 +3,7 @@ package desktop
 import (
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -64,12 +65,19 @@ func (l launcher) Install() error {
 			return l.Remove()
 		}
 	}
+	fresh := false
 	for path, content := range l.files() {
+		if old, err := os.ReadFile(path); err == nil && string(old) == content {
+			continue
+		}
 		if err := writeFile(path, content); err != nil {
 			return err
 		}
+		fresh = true
 	}
-	l.index()
+	if fresh {
+		l.index()
+	}
 	return nil
 }
 
@@ -85,12 +93,19 @@ func (l launcher) index() {
 
 // Remove implements Launcher.
 func (l launcher) Remove() error {
+	gone := false
 	for path := range l.files() {
+		if _, err := os.Lstat(path); err != nil {
+			continue
+		}
 		if err := removeFile(path); err != nil {
 			return err
 		}
+		gone = true
 	}
-	l.index()
+	if gone {
+		l.index()
+	}
 	return nil
 }
 

@@ -34,7 +34,7 @@ type Screen interface {
 	Close(ctx context.Context, id uint32) error
 	// Events tells what people do with notices. It closes with the screen.
 	Events() <-chan Event
-	// End lets go of the screen; notices stay.
+	// End lets go of the screen; notices stay. Nothing else is called after it.
 	End()
 }
 
@@ -51,7 +51,7 @@ type Keeper interface {
 	Save(ctx context.Context, raw []byte) error
 }
 
-// Config is what [New] needs. Keep may be nil.
+// Config is what [New] needs. Keep may be nil; the screen is the Notifier's from then on.
 type Config struct {
 	Agent  Agent
 	Screen Screen
@@ -108,9 +108,10 @@ func (n *Notifier) change(set func()) {
 	}
 }
 
-// Run tells what there is to tell until ctx or the agent ends, and then takes the notices away:
-// their buttons would do nothing.
+// Run tells what there is to tell until ctx or the agent ends, and then takes the notices away,
+// whose buttons would do nothing, and ends the screen. It is called once.
 func (n *Notifier) Run(outer context.Context) error {
+	defer n.cfg.Screen.End()
 	ctx, cancel := context.WithCancel(outer)
 	defer cancel()
 	n.load(ctx)

@@ -154,9 +154,8 @@ func talk(t *testing.T, address, lang string) *talking {
 	ctx, cancel := context.WithCancel(context.Background())
 	a := &talking{agent: &controltest.Agent{}, ended: make(chan error, 1), cancel: cancel}
 	a.agent.Set(status(control.UpToDate))
-	screen := newBubbles(address)
-	n := New(Config{Agent: a.agent, Screen: screen, Text: text.New(lang), Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
-	go func() { a.ended <- n.Run(ctx); screen.End() }()
+	n := New(Config{Agent: a.agent, Screen: newBubbles(address), Text: text.New(lang), Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	go func() { a.ended <- n.Run(ctx) }()
 	t.Cleanup(a.stop)
 	return a
 }
