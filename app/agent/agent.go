@@ -48,12 +48,13 @@ type Config struct {
 	OpenWindow func(page string) error
 	// Autostart is the system's switch "start at login"; nil where there is none.
 	Autostart desktop.Autostart
-	Lang      string           // of the pages in the browser, as text.New takes it
+	Lang      string           // where the person chose none, as text.New takes it
 	Now       func() time.Time // default time.Now
 
-	owed     []revocation  // left over from a run that was unbound
-	face     *face         // where the icon looks; nil for none
-	farewell secret.String // what its company has yet to hear, as enrol.Member.Farewell writes it
+	text     *text.Localizer // shared with the icon; nil for one of its own
+	owed     []revocation    // left over from a run that was unbound
+	face     *face           // where the icon looks; nil for none
+	farewell secret.String   // what its company has yet to hear, as enrol.Member.Farewell writes it
 }
 
 // Agent is the running agent of one profile.
@@ -115,8 +116,11 @@ func New(ctx context.Context, cfg Config) (*Agent, error) {
 		cfg: cfg, now: cfg.Now, board: newBoard(&cfg),
 		nudge: make(chan struct{}), wake: make(chan struct{}, 1),
 		logins: map[string]login{}, tokens: map[string]*oauth.Tokens{}, attempts: map[string]*attempt{},
-		text: text.New(cfg.Lang), marks: marks{some: make(chan struct{}, 1)}, owes: make(chan struct{}, 1), heard: make(chan struct{}, 1), inForce: cfg.Settings,
+		text: cfg.text, marks: marks{some: make(chan struct{}, 1)}, owes: make(chan struct{}, 1), heard: make(chan struct{}, 1), inForce: cfg.Settings,
 		turn: map[string]chan struct{}{sideSalesforce: make(chan struct{}, 1), sideMail: make(chan struct{}, 1)},
+	}
+	if a.text == nil {
+		a.text = text.New(cfg.Lang)
 	}
 	pool, err := roots(cfg.Settings.Trust.CAFile)
 	if err != nil {

@@ -315,7 +315,7 @@ func journalItem(r agentdb.Entry, client *salesforce.Client) control.JournalItem
 	}
 	for _, m := range r.Matched {
 		object, _, _ := strings.Cut(m.Field, ".")
-		rec := control.Record{Type: object, ID: m.RecordID, Address: m.Address, Field: m.Field}
+		rec := control.Record{Type: object, ID: m.RecordID, Name: m.Address, Address: m.Address, Field: m.Field}
 		if client != nil {
 			rec.URL = client.RecordURL(m.RecordID)
 		}

@@ -77,7 +77,7 @@ func (a *Agent) recall(ctx context.Context) error {
 		return err
 	}
 	a.refreshCounts(ctx)
-	return a.recallChoices(ctx)
+	return errors.Join(a.recallChoices(ctx), a.recallLanguage(ctx))
 }
 
 // hostOf returns a site's host and path, as people read an address and the icon's menu opens it.

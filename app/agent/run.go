@@ -67,7 +67,7 @@ func (f Foreground) Run(ctx context.Context) error {
 	defer cancel()
 	cfg := Config{
 		Dirs: f.Dirs, Settings: settings, Version: f.Version, Lang: f.Lang, Log: log, OpenBrowser: oauth.OpenBrowser(f.Env),
-		face: &face{again: make(chan struct{}, 1), stop: cancel},
+		text: text.New(f.Lang), face: &face{again: make(chan struct{}, 1), stop: cancel},
 	}
 	if f.Desktop {
 		cfg.OpenWindow = openWindow(f.Env)
@@ -190,16 +190,15 @@ func (f Foreground) keys() (keyring.Store, error) {
 
 // show starts the icon, also on a panel that comes late. Without one the agent goes on.
 func (f Foreground) show(ctx context.Context, cfg *Config, icon *sync.WaitGroup) {
-	loc := text.New(f.Lang)
 	if !f.Desktop || !tray.Available(ctx) {
-		fmt.Fprintln(f.Stderr, loc.T("run.no-tray", nil))
+		fmt.Fprintln(f.Stderr, cfg.text.T("run.no-tray", nil))
 	}
 	if !f.Desktop {
 		return
 	}
 	icon.Go(func() {
 		err := tray.Run(ctx, tray.Config{
-			Agent: cfg.face, Text: loc, Log: cfg.Log, Open: cfg.OpenBrowser, NoHost: func() { cfg.face.lacksHost(ctx) },
+			Agent: cfg.face, Text: cfg.text, Log: cfg.Log, Open: cfg.OpenBrowser, NoHost: func() { cfg.face.lacksHost(ctx) },
 		})
 		if err != nil && ctx.Err() == nil {
 			cfg.Log.LogAttrs(ctx, slog.LevelWarn, "icon not shown", slog.Any("err", err))

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -124,8 +125,23 @@ func (a *Agent) Change(ctx context.Context, key, value string) error {
 	a.mu.Lock()
 	allow := a.notices
 	a.mu.Unlock()
-	if key == control.SetNotices && allow != nil {
+	switch {
+	case key == control.SetNotices && allow != nil:
 		allow(value == switchOn)
+	case key == control.SetLanguage:
+		a.text.Speak(cmp.Or(value, a.cfg.Lang))
+	}
+	return nil
+}
+
+// recallLanguage speaks the language that the person chose.
+func (a *Agent) recallLanguage(ctx context.Context) error {
+	lang, found, err := a.db.Setting(ctx, settingName(control.SetLanguage))
+	if err != nil {
+		return fmt.Errorf("read language: %w", err)
+	}
+	if found && lang != "" {
+		a.text.Speak(lang)
 	}
 	return nil
 }

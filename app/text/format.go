@@ -62,7 +62,7 @@ func (l *Localizer) Number(n int) string {
 
 // Size returns a number of bytes in the largest fitting decimal unit, such as "4.7 MB".
 func (l *Localizer) Size(bytes int64) string {
-	units := []string{"B", "kB", "MB", "GB", "TB"}
+	units := strings.Fields(l.T("number.units", nil))
 	v, u := float64(bytes), 0
 	for v >= 999.5 && u < len(units)-1 {
 		v /= 1000

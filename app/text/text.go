@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/nicksnyder/go-i18n/v2/i18n"
 	"golang.org/x/text/language"
@@ -22,8 +23,13 @@ import (
 // fallback is the language of everybody whose own is not there; its catalogue defines which ids exist.
 const fallback = "en"
 
-// Localizer speaks one language.
+// Localizer speaks one language at a time.
 type Localizer struct {
+	now atomic.Pointer[spoken]
+}
+
+// spoken is the language of a Localizer.
+type spoken struct {
 	lang string
 	load func() *i18n.Localizer
 }
@@ -31,9 +37,16 @@ type Localizer struct {
 // New returns a Localizer for lang, given as in "de", "de-AT" or "de_DE.UTF-8". A language without
 // a catalogue, "" and "C" speak English. The catalogue is read at the first text.
 func New(lang string) *Localizer {
-	l := &Localizer{lang: choose(lang)}
-	l.load = sync.OnceValue(func() *i18n.Localizer { return open(l.lang) })
+	l := new(Localizer)
+	l.Speak(lang)
 	return l
+}
+
+// Speak goes on in another language, given as for [New].
+func (l *Localizer) Speak(lang string) {
+	s := &spoken{lang: choose(lang)}
+	s.load = sync.OnceValue(func() *i18n.Localizer { return open(s.lang) })
+	l.now.Store(s)
 }
 
 // Languages returns the languages that have a catalogue, such as "de", in alphabetical order.
@@ -49,7 +62,7 @@ func Languages() []string {
 }
 
 // Lang returns the language spoken, such as "de".
-func (l *Localizer) Lang() string { return l.lang }
+func (l *Localizer) Lang() string { return l.now.Load().lang }
 
 // T returns the text of id with data filled in. An int in data["Count"] chooses the plural form.
 // An id that no catalogue has is returned as it is; tests keep that from happening.
@@ -58,7 +71,7 @@ func (l *Localizer) T(id string, data map[string]any) string {
 	if count, ok := data["Count"].(int); ok {
 		cfg.PluralCount = count
 	}
-	s, err := l.load().Localize(cfg)
+	s, err := l.now.Load().load().Localize(cfg)
 	if err != nil && s == "" {
 		return id
 	}
