@@ -237,13 +237,38 @@ func (p *page) attributes(tag atom.Atom, z *html.Tokenizer) {
 			style += v
 		case name == "class" && tag == atom.P && strings.HasPrefix(v, "Mso"):
 			style = "margin: 0; " + style // which Outlook says in a style sheet
-		case tag == atom.A && name == "href", slices.Contains(looks, name):
+		case tag == atom.A && name == "href":
+			p.out.WriteString(` href="` + escape(address(v)) + `"`)
+		case slices.Contains(looks, name):
 			p.out.WriteString(" " + name + `="` + escape(v) + `"`)
 		}
 	}
 	if style != "" {
 		p.out.WriteString(` style="` + escape(style) + `"`)
 	}
+}
+
+// address returns a link's address as browsers read it, written as RFC 3986 wants it: the sanitiser
+// drops what it cannot parse, and a link to a file would be lost for a space in its name.
+func address(s string) string {
+	s = strings.TrimSpace(s)
+	var b strings.Builder
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '\t' || c == '\r' || c == '\n':
+		case c == ' ':
+			b.WriteString("%20")
+		case c == '%' && (i+2 >= len(s) || !isHex(s[i+1]) || !isHex(s[i+2])):
+			b.WriteString("%25")
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
+func isHex(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
 }
 
 // picture writes words in the place of a picture: the name of one of the mail's own, else what

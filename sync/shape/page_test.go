@@ -24,6 +24,8 @@ func TestPageKeepsWhatIsRead(t *testing.T) {
 		{"plain & < text", "plain &amp; &lt; text"},
 		{"<p>Grüße 😊 &amp; &lt;b&gt; &nbsp;x</p>", "<p>Grüße 😊 &amp; &lt;b&gt; \u00a0x</p>"},
 		{`<a href="https://x.example/a?b=1&amp;c=2#d" onclick="x()" target=_blank>l</a>`, `<a href="https://x.example/a?b=1&amp;c=2#d" rel="noreferrer">l</a>`},
+		{`<a href=" https://x.example/Q1 100%/&#10;a%20b.docx?d=w1%zz ">f</a>`, `<a href="https://x.example/Q1%20100%25/a%20b.docx?d=w1%25zz" rel="noreferrer">f</a>`},
+		{`<a href="https://例え.example/ü?q=é">i</a>`, `<a href="https://%E4%BE%8B%E3%81%88.example/%C3%BC?q=é" rel="noreferrer">i</a>`},
 		{`<a href="mailto:a@b.example?subject=x">m</a>`, `<a href="mailto:a@b.example?subject=x" rel="noreferrer">m</a>`},
 		{`<a href="javascript:alert(1)">j</a><a href="//x.example/">r</a><a href="#top">t</a>`, `<a>j</a><a>r</a><a>t</a>`},
 		{`<p style="color: red; position:fixed; font-weight:bold">s</p>`, `<p style="color: red; font-weight: bold">s</p>`},
