@@ -32,7 +32,7 @@ type Config struct {
 	// Needed with Rules.
 	ReadBody func(r io.Reader, size int64) (rules.Body, error)
 	// People returns the types of the records that carry one of at most a hundred addresses, by
-	// address; absent ones have none. An error postpones automatic capture. nil: nobody has a record.
+	// address; absent ones have none. An error postpones automatic capture alone. nil: nobody has a record.
 	People func(ctx context.Context, addresses []string) (map[string][]string, error)
 	// Following returns the followed conversations, each with the time from which its mails are
 	// captured. Followed tells of mails, each given by what it answers and refers to (normalised
@@ -164,11 +164,20 @@ func (e *Engine) round(ctx context.Context, tries int) (time.Time, error) {
 	if ctx.Err() != nil {
 		return time.Time{}, ctx.Err()
 	}
-	if err == nil {
+	var people waiting
+	asks := errors.As(err, &people)
+	if err == nil || asks { // the mailbox was read
 		e.cfg.Changed(Event{Success: e.cfg.Now(), NoFolder: e.noFolder})
+	}
+	if err == nil {
 		return time.Time{}, nil
 	}
 	f := fault.Of(err)
+	if asks {
+		until := e.cfg.Now().Add(Backoff(tries, f.After, e.cfg.Jitter()))
+		e.cfg.Log.LogAttrs(ctx, slog.LevelInfo, "automatic capture waits for an answer about people", slog.String("code", string(f.Code)), slog.Time("until", until))
+		return until, nil
+	}
 	if !Passes(f.Code) {
 		e.cfg.Changed(Event{Fault: f.Code})
 		return time.Time{}, err

@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	"hawser/sync/capture"
-	"hawser/sync/fault"
 	"hawser/sync/rules"
 )
 
@@ -103,8 +102,13 @@ func (in *intake) threads(ctx context.Context, mails []*judged) error {
 	return nil
 }
 
+// waiting is a question about people that got no answer.
+type waiting struct{ error }
+
+func (w waiting) Unwrap() error { return w.error }
+
 // people looks up who has a record. What keeps Salesforce from answering is waited for, whatever
-// it is: it is told where mails are saved.
+// it is: it is told where mails are saved, and is no fault of the mailbox.
 func (in *intake) people(ctx context.Context, set *rules.Set, mails []*judged) (map[string][]string, error) {
 	var addresses []string
 	for _, m := range mails {
@@ -118,10 +122,7 @@ func (in *intake) people(ctx context.Context, set *rules.Set, mails []*judged) (
 		}
 		found, err := in.cfg.People(ctx, part)
 		if err != nil {
-			if f := fault.Of(err); ctx.Err() == nil && !Passes(f.Code) {
-				err = fault.New(fault.ServerError, "look up people", err)
-			}
-			return nil, err
+			return nil, waiting{err}
 		}
 		maps.Copy(people, found)
 	}
