@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -203,8 +204,10 @@ func TestGerman200(t *testing.T) {
 	ours, theirs := catalogueOf(t, "de"), foreign(t)
 	for _, s := range scenes() {
 		t.Run(s.name, func(t *testing.T) {
+			pictures(t, s)
 			s.lang, s.text = "de", 2
 			r := s.play(t)
+			r.shot(s.name + "-de-200")
 			for _, root := range append([]fyne.CanvasObject{r.a.win.Content()}, r.a.win.Canvas().Overlays().List()...) {
 				found := texts(root)
 				if len(found) < 4 {
@@ -218,6 +221,17 @@ func TestGerman200(t *testing.T) {
 				roomy(t, r, root)
 			}
 		})
+	}
+}
+
+// pictures draws a scene in the other shades and sizes too, where pictures are kept.
+func pictures(t *testing.T, s scene) {
+	if os.Getenv("HAWSER_SHOTS") == "" {
+		return
+	}
+	for _, v := range []stage{{lang: "en"}, {lang: "de", shade: shadeDark}} {
+		s.lang, s.shade = v.lang, v.shade
+		s.play(t).shot(fmt.Sprintf("%s-%s%s", s.name, v.lang, v.shade))
 	}
 }
 

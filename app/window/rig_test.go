@@ -14,6 +14,7 @@ import (
 
 	"hawser/app/control"
 	"hawser/app/control/controltest"
+	"hawser/app/text"
 )
 
 // patience bounds every wait of a test.
@@ -22,6 +23,9 @@ const patience = 20 * time.Second
 // now is the moment of all tests.
 var now = time.Date(2026, 11, 25, 15, 4, 0, 0, time.FixedZone("CET", 3600))
 
+// newTexts speaks a language.
+func newTexts(lang string) *text.Localizer { return text.New(lang) }
+
 // rig is a window on Fyne's software driver before a stand-in agent behind a real socket. Work for
 // the drawing goroutine waits in a queue until the test lets it happen, so nothing races.
 type rig struct {
@@ -29,6 +33,7 @@ type rig struct {
 	a     *app
 	agent *controltest.Agent
 	work  chan func()
+	dir   string
 	opens []string
 }
 
@@ -46,18 +51,17 @@ func newRig(t *testing.T, s stage) *rig {
 	f := test.NewTempApp(t)
 	w := test.NewTempWindow(t, nil)
 	w.SetPadded(false)
-	r := &rig{t: t, agent: s.agent, work: make(chan func(), 1000)}
 	dir, err := os.MkdirTemp("", "hw") // short: a socket's path has a limit
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	ctx, cancel := context.WithCancel(t.Context())
-	served := make(chan error, 1)
+	r := &rig{t: t, work: make(chan func(), 1000), dir: dir}
 	if s.agent != nil {
-		go func() {
-			served <- control.Serve(ctx, control.Config{Dir: dir, Agent: s.agent, Log: slog.New(slog.DiscardHandler)})
-		}()
+		if s.status != nil {
+			s.agent.Set(*s.status)
+		}
+		r.serve(s.agent)
 	}
 	if s.text != 0 {
 		f.Preferences().SetFloat(prefText, float64(s.text))
@@ -66,34 +70,49 @@ func newRig(t *testing.T, s stage) *rig {
 	if s.size.IsZero() {
 		s.size = fyne.NewSize(1080, 740)
 	}
+	ctx, cancel := context.WithCancel(context.Background())
 	r.a = newApp(ctx, f, w, Config{Dir: dir, Lang: s.lang, Version: "0.1.0", Page: s.page,
 		Now: func() time.Time { return now }, Browse: func(u string) error { r.opens = append(r.opens, u); return nil },
 		do: func(f func()) { r.work <- f }})
 	w.Resize(s.size)
 	r.a.start()
-	t.Cleanup(func() {
-		cancel()
-		done := make(chan struct{})
-		go func() { r.a.tasks.Wait(); close(done) }()
-		for {
-			select {
-			case <-r.work:
-			case <-done:
-				if s.agent != nil {
-					if err := <-served; err != nil {
-						t.Error(err)
-					}
-				}
-				return
-			}
-		}
-	})
+	t.Cleanup(func() { r.end(cancel) })
 	if s.agent != nil {
 		r.until("a status", func() bool { return r.a.agent != nil })
 	} else {
 		r.until("no agent", func() bool { return r.a.known })
 	}
 	return r
+}
+
+// serve lets an agent answer from now to the end of the test.
+func (r *rig) serve(agent *controltest.Agent) {
+	r.agent = agent
+	ctx, cancel := context.WithCancel(context.Background())
+	served := make(chan error, 1)
+	go func() {
+		served <- control.Serve(ctx, control.Config{Dir: r.dir, Agent: agent, Log: slog.New(slog.DiscardHandler)})
+	}()
+	r.t.Cleanup(func() {
+		cancel()
+		if err := <-served; err != nil {
+			r.t.Error(err)
+		}
+	})
+}
+
+// end closes the window and waits for all that it started.
+func (r *rig) end(cancel context.CancelFunc) {
+	cancel()
+	done := make(chan struct{})
+	go func() { r.a.tasks.Wait(); close(done) }()
+	for {
+		select {
+		case <-r.work:
+		case <-done:
+			return
+		}
+	}
 }
 
 // until lets drawing happen until something holds.
@@ -116,7 +135,7 @@ func (r *rig) settle() {
 		select {
 		case f := <-r.work:
 			f()
-		case <-time.After(150 * time.Millisecond):
+		case <-time.After(60 * time.Millisecond):
 			return
 		}
 	}
@@ -135,7 +154,11 @@ func (r *rig) relax() {
 // shot keeps a picture of the window where HAWSER_SHOTS says, to be looked at.
 func (r *rig) shot(name string) {
 	r.t.Helper()
-	f, err := os.Create(filepath.Join(os.Getenv("HAWSER_SHOTS"), name+".png"))
+	dir := os.Getenv("HAWSER_SHOTS")
+	if dir == "" {
+		return
+	}
+	f, err := os.Create(filepath.Join(dir, name+".png"))
 	if err != nil {
 		r.t.Fatal(err)
 	}

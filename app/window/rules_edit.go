@@ -61,12 +61,8 @@ func (r *rulesPage) edit(rule capture.Rule, put func(capture.Rule)) {
 	one("over", names, max(0, slices.Index(sizes, rule.Over)), func(i int) { rule.Over = sizes[i] })
 	one("under", names, max(0, slices.Index(sizes, rule.Under)), func(i int) { rule.Under = sizes[i] })
 	form.Add(rows(-4, label(a.t("window.edit-records")), ticks(recordTypes, a.kindOf, &rule.Records)))
-	var kinds []string
-	for _, k := range capture.Kinds {
-		kinds = append(kinds, string(k))
-	}
 	chosen := stringsOf(rule.Kinds)
-	form.Add(rows(-4, label(a.t("window.edit-kinds")), ticks(kinds, func(k string) string { return a.t("window.kind-" + k) }, &chosen)))
+	form.Add(rows(-4, label(a.t("window.edit-kinds")), ticks(stringsOf(capture.Kinds), func(k string) string { return a.t("window.kind-" + k) }, &chosen)))
 	a.sheet(a.t("window.edit-head"), container.NewVScroll(container.New(layout.NewCustomPaddedLayout(0, 0, 0, 14), form)),
 		plain(a.t("window.cancel"), a.closeSheet),
 		primary(a.t("window.edit-done"), func() {

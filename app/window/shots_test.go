@@ -1,8 +1,6 @@
 package window
 
 import (
-	"fmt"
-	"os"
 	"testing"
 
 	"hawser/app/control"
@@ -22,9 +20,6 @@ type scene struct {
 func (s scene) play(t *testing.T) *rig {
 	t.Helper()
 	s.agent = busyAgent()
-	if s.stage.status != nil {
-		s.agent.Set(*s.stage.status)
-	}
 	if s.shade == "" {
 		s.shade = shadeLight
 	}
@@ -68,21 +63,6 @@ func scenes() []scene {
 		{"help-table", stage{page: PageHelp}, func(r *rig) { r.a.current().(*help).read("configuration") }},
 		{"about", stage{page: PageHelp}, func(r *rig) { r.a.current().(*help).read(aboutPage) }},
 		{"gone", stage{page: PageHome}, func(r *rig) { r.a.lost() }},
-	}
-}
-
-// TestScreens draws every page in both languages, shades and sizes; HAWSER_SHOTS keeps the pictures.
-func TestScreens(t *testing.T) {
-	if os.Getenv("HAWSER_SHOTS") == "" {
-		t.Skip("HAWSER_SHOTS says where pictures go; without it there is nothing to look at")
-	}
-	for _, s := range scenes() {
-		for _, v := range []stage{{lang: "en"}, {lang: "de", shade: shadeDark}, {lang: "de", text: 2}} {
-			one := s
-			one.lang, one.shade, one.text = v.lang, v.shade, v.text
-			name := fmt.Sprintf("%s-%s-%s%.0f", s.name, v.lang, v.shade, max(1, v.text)*100)
-			t.Run(name, func(t *testing.T) { one.play(t).shot(name) })
-		}
 	}
 }
 

@@ -92,7 +92,6 @@ func (s *signer) step(ctx context.Context, st control.SignInStep) {
 	if st.URL != "" {
 		address := caption(st.URL)
 		address.Wrapping = fyne.TextWrapBreak
-		address.Selectable = true
 		words.Add(address)
 		words.Add(cols(0, quiet(a.t("window.copy-address"), func() { a.copy(st.URL) })))
 	}
