@@ -1,0 +1,184 @@
+package agent_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+
+	"hawser/app/control"
+	"hawser/sync/fault"
+	"hawser/sync/salesforce/salesforcetest"
+)
+
+const (
+	bubbleName = "org.freedesktop.Notifications"
+	bubblePath = dbus.ObjectPath("/org/freedesktop/Notifications")
+)
+
+// bubbles is a notification daemon that notes what it is asked to show.
+type bubbles struct {
+	conn *dbus.Conn
+	mu   sync.Mutex
+	all  []bubble
+}
+
+type bubble struct {
+	replaces    uint32
+	title, body string
+	actions     []string
+}
+
+// GetCapabilities is called over the bus.
+func (b *bubbles) GetCapabilities() ([]string, *dbus.Error) { return []string{"body", "actions"}, nil }
+
+// Notify is called over the bus. Its parameters are the specification's.
+func (b *bubbles) Notify(_ string, replaces uint32, _, title, body string, actions []string, _ map[string]dbus.Variant, _ int32) (uint32, *dbus.Error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.all = append(b.all, bubble{replaces, title, body, actions})
+	if replaces != 0 {
+		return replaces, nil
+	}
+	return uint32(len(b.all)), nil
+}
+
+// CloseNotification is called over the bus.
+func (b *bubbles) CloseNotification(uint32) *dbus.Error { return nil }
+
+func startBubbles(t *testing.T, address string) *bubbles {
+	t.Helper()
+	conn, err := dbus.Connect(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	b := &bubbles{conn: conn}
+	if err := conn.Export(b, bubblePath, bubbleName); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.RequestName(bubbleName, dbus.NameFlagDoNotQueue); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func (b *bubbles) shown() []bubble {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.all)
+}
+
+// deskScene is a scene with a panel and a notification daemon, signed in on both sides.
+func deskScene(t *testing.T) (*scene, *panel, *bubbles) {
+	t.Helper()
+	s := bareScene(t, nil)
+	p, b := startPanel(t, s.user.address()), startBubbles(t, s.user.address())
+	s.user.launchWithIcon()
+	p.awaitLabel(t, "Sign in to Salesforce")
+	s.signIn()
+	p.awaitLabel(t, "Up to date")
+	return s, p, b
+}
+
+// recent returns the labels below "Recent mails" with their ids.
+func (p *panel) recent() map[string]int32 {
+	type layout struct {
+		ID    int32
+		Props map[string]dbus.Variant
+		Kids  []dbus.Variant
+	}
+	_, owner := p.icons()
+	var revision uint32
+	var top layout
+	labels := map[string]int32{}
+	call := p.conn.Object(owner, menuPath).Call(menuName+".GetLayout", 0, p.menu()["Recent mails"], int32(-1), []string{})
+	if call.Store(&revision, &top) != nil {
+		return nil
+	}
+	for _, kid := range top.Kids {
+		var item layout
+		if dbus.Store([]any{kid.Value()}, &item) == nil && item.Props["visible"].Value() != false {
+			label, _ := item.Props["label"].Value().(string)
+			labels[label] = item.ID
+		}
+	}
+	return labels
+}
+
+// clickRecent opens the menu, waits for a line and clicks it once it counts.
+func (p *panel) clickRecent(t *testing.T, label string) {
+	t.Helper()
+	_, owner := p.icons()
+	opened := p.conn.Object(owner, menuPath).Call(menuName+".Event", 0, int32(0), "opened", dbus.MakeVariant(""), uint32(0))
+	if opened.Err != nil {
+		t.Fatal(opened.Err)
+	}
+	waitFor(t, 20*time.Second, fmt.Sprintf("%q in %v", label, p.recent()), func() bool { return p.recent()[label] != 0 })
+	time.Sleep(600 * time.Millisecond) // a line that has just come under the mouse does not count
+	if err := p.click(p.recent()[label]); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestC02FromTheIcon: a mail of the inbox is saved by one click in the icon's menu, and the click
+// that takes it back removes its record, and only that.
+func TestC02FromTheIcon(t *testing.T) {
+	s, p, _ := deskScene(t)
+	s.dovecot.Append(t, mailUser, "INBOX", letter("another one"))
+	s.dovecot.Append(t, mailUser, "INBOX", letter("an_offer"))
+	line := ""
+	_, owner := p.icons()
+	waitFor(t, 30*time.Second, "the mail in the menu", func() bool {
+		_ = p.conn.Object(owner, menuPath).Call(menuName+".Event", 0, int32(0), "opened", dbus.MakeVariant(""), uint32(0)).Err
+		for label := range p.recent() {
+			if strings.HasPrefix(label, "an__offer · ") {
+				line = label
+			}
+		}
+		return line != ""
+	})
+	p.clickRecent(t, line)
+	s.saved("an_offer")
+	p.clickRecent(t, "Undo: an__offer")
+	waitFor(t, 20*time.Second, "the record to go", func() bool { return len(s.org.Records("EmailMessage")) == 0 })
+	waitFor(t, 20*time.Second, "the mail as before", func() bool { return p.recent()[line] != 0 })
+	p.clickRecent(t, line)
+	s.saved("an_offer")
+}
+
+// TestJ07SignInExpired: the sign-in is revoked. The icon's menu says so within a minute of the first
+// refusal, one notice has a button that signs in, nothing is lost, and the end replaces the notice.
+func TestJ07SignInExpired(t *testing.T) {
+	s, p, b := deskScene(t)
+	s.mark("first")
+	s.saved("first")
+	s.org.Revoke(salesforcetest.DefaultUsername)
+	for i := range 20 {
+		s.mark(fmt.Sprintf("meanwhile %d", i))
+	}
+	s.trouble(control.NeedsSignIn, "salesforce", fault.TokenRevoked)
+	p.awaitLabel(t, "Sign in to Salesforce to go on")
+	waitFor(t, 20*time.Second, "the notice", func() bool { return len(b.shown()) > 0 })
+	s.until(20*time.Second, "the mails to wait", func(st control.Status) bool { return st.Counts.Waiting == 20 })
+	all := b.shown()
+	if len(all) != 1 || all[0].title != "Sign in to Salesforce again" || !slices.Contains(all[0].actions, "sign-in") {
+		t.Fatalf("notices %+v", all)
+	}
+
+	s.signedIn("salesforce")
+	want := []string{"first"}
+	for i := range 20 {
+		want = append(want, fmt.Sprintf("meanwhile %d", i))
+	}
+	s.saved(want...)
+	waitFor(t, 20*time.Second, "the good news", func() bool { return len(b.shown()) > 1 })
+	if all = b.shown(); len(all) != 2 || all[1].replaces != 1 || all[1].title != "Signed in to Salesforce again" {
+		t.Errorf("notices %+v", all)
+	}
+	p.awaitLabel(t, "Up to date")
+}
