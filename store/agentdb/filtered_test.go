@@ -180,3 +180,36 @@ func TestAQueuedMailSeenWhereItWouldBeFiltered(t *testing.T) {
 	}
 	check(t, d)
 }
+
+// TestAHeldMailKeepsItsContent when it is picked by hand and still cannot be queued.
+func TestAHeldMailKeepsItsContent(t *testing.T) {
+	t.Parallel()
+	d := open(t, filepath.Join(t.TempDir(), "queue.db"))
+	first, second := waitingMail(t, d, 1, []byte("first")), waitingMail(t, d, 1, nil)
+	first.State, first.Why, first.Mark = Held, fault.SensitiveWord, capture.MarkRule
+	second.State, second.Why, second.Mark, second.Again, second.Staged = Held, fault.MailTooLarge, capture.MarkHand, true, nil
+	admit(t, d, first, second)
+	if r := reason(t, d, 1); r.Why != string(fault.SensitiveWord) || string(read(t, d, r.ID)) != "first" {
+		t.Errorf("reason %+v", r)
+	}
+}
+
+// TestIdsGoOnAfterAStart: filtered mails and those of the queue share their numbers.
+func TestIdsGoOnAfterAStart(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "queue.db")
+	d, err := Open(t.Context(), config(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	admit(t, d, waitingMail(t, d, 1, []byte("x")), filteredMail(2, rules.KindList, ""), filteredMail(3, rules.KindList, ""))
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	d = open(t, path)
+	admit(t, d, waitingMail(t, d, 4, []byte("x")), filteredMail(5, rules.KindList, ""))
+	if a, b := reason(t, d, 4).ID, reason(t, d, 5).ID; a <= reason(t, d, 3).ID || b == a {
+		t.Errorf("numbers %d and %d", a, b)
+	}
+	check(t, d)
+}

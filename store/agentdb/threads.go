@@ -225,7 +225,8 @@ func (t *threads) join(ctx context.Context, thread int64, id string) error {
 	if err := t.add(ctx, thread, key); err != nil {
 		return err
 	}
-	_, err = t.tx.ExecContext(ctx, "UPDATE mail SET thread = ? WHERE key = ?", thread, key)
+	_, err = t.tx.ExecContext(ctx, "UPDATE mail SET thread = (SELECT thread FROM thread_mail WHERE hash = ?) WHERE key = ?",
+		t.db.threadHash(key), key)
 	return err
 }
 

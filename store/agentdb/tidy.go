@@ -47,6 +47,9 @@ func (d *DB) Tidy(ctx context.Context, now time.Time) (t Tidied, err error) {
 				WHERE state = 4 AND moved_at NOT BETWEEN ? AND ? LIMIT ?)`, kept, ahead, tidyBatch))
 		}},
 		{nil, func(ctx context.Context, tx *sql.Tx) (int, error) {
+			if t.Filtered == 0 {
+				return 0, nil
+			}
 			return changed(tx.ExecContext(ctx, "DELETE FROM reason WHERE id NOT IN (SELECT reason FROM filtered)"))
 		}},
 	}
@@ -130,18 +133,10 @@ func leave(ctx context.Context, tx *sql.Tx, id int64, l left) error {
 
 // dropLines removes journal lines, and with them who the mail was about.
 func dropLines(ctx context.Context, tx *sql.Tx, kept, ahead int64) (int, error) {
-	const old = "SELECT mail FROM journal WHERE at NOT BETWEEN ? AND ? ORDER BY id LIMIT ?"
-	mails, err := selectIDs(ctx, tx, old, kept, ahead, tidyBatch)
+	const old = " IN (SELECT mail FROM journal WHERE at NOT BETWEEN ? AND ? ORDER BY id LIMIT ?)"
+	_, err := tx.ExecContext(ctx, "UPDATE mail SET moved_at = 0, people = NULL WHERE state = 5 AND id"+old, kept, ahead, tidyBatch)
 	if err != nil {
 		return 0, err
 	}
-	for _, id := range mails {
-		if _, err := tx.ExecContext(ctx, "UPDATE mail SET moved_at = 0, people = NULL WHERE id = ? AND state = 5", id); err != nil {
-			return 0, err
-		}
-		if _, err := tx.ExecContext(ctx, "DELETE FROM journal WHERE mail = ?", id); err != nil {
-			return 0, err
-		}
-	}
-	return len(mails), nil
+	return changed(tx.ExecContext(ctx, "DELETE FROM journal WHERE mail"+old, kept, ahead, tidyBatch))
 }

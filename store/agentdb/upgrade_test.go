@@ -70,6 +70,9 @@ func TestUpgrade(t *testing.T) {
 	if err != nil || len(lines) != 2 || lines[0].Mark != capture.MarkFolder || lines[0].Bytes != 42 || lines[0].Files != 2 || lines[0].LeftOut != 1 {
 		t.Errorf("journal %+v %v", lines, err)
 	}
+	if n := scalar(t, d, "SELECT count(*) FROM mail m WHERE moved_at <> coalesce((SELECT at FROM journal j WHERE j.mail = m.id), seen_at)"); n != 0 {
+		t.Errorf("%d mails do not know since when they are what they are", n)
+	}
 	jobs := due(t, d)
 	if len(jobs) != 2 || string(read(t, d, jobs[0].ID)) != "mail 0" {
 		t.Errorf("jobs %+v", jobs)
@@ -83,6 +86,9 @@ func TestUpgrade(t *testing.T) {
 	// Who is in an old mail is known while its head is.
 	f, err := d.Forget(ctx, "ANN1@example.com")
 	if err != nil || f.Removed != 1 || len(f.Records) != 0 {
+		t.Errorf("forgotten %+v %v", f, err)
+	}
+	if f, err = d.Forget(ctx, "me@example.net"); err != nil || f.Removed != 4 { // two waiting, one held, one skipped
 		t.Errorf("forgotten %+v %v", f, err)
 	}
 	admit(t, d, waitingMail(t, d, 100, []byte("new")))
