@@ -112,9 +112,8 @@ func guess(b []byte) string {
 	if utf8.Valid(b) {
 		return clean(string(b))
 	}
-	sample := b[:min(len(b), 8<<10)]
-	if best, err := chardet.NewTextDetector().DetectBest(sample); err == nil && best.Confidence >= minConfidence && len(b) >= 32 {
-		if enc, ok := lookup(best.Charset); ok && enc != nil {
+	if len(b) >= 32 {
+		if enc, ok := lookup(detect(b[:min(len(b), 8<<10)])); ok && enc != nil {
 			if s, err := enc.NewDecoder().Bytes(b); err == nil {
 				return clean(string(s))
 			}
@@ -125,6 +124,23 @@ func guess(b []byte) string {
 		return clean(string(b))
 	}
 	return clean(string(s))
+}
+
+// detect names the likeliest charset of b, "" where none is likely. Of several equally likely ones it
+// is always the same: the detector itself takes the one that is done first, and a subject that reads
+// differently each time would make one mail two.
+func detect(b []byte) string {
+	all, err := chardet.NewTextDetector().DetectAll(b)
+	if err != nil || all[0].Confidence < minConfidence {
+		return ""
+	}
+	best := all[0]
+	for _, r := range all[1:] {
+		if r.Confidence == best.Confidence && r.Charset < best.Charset {
+			best = r
+		}
+	}
+	return best.Charset
 }
 
 // clean returns s as valid UTF-8 without NUL, which neither JSON nor SQLite text can carry.

@@ -61,6 +61,19 @@ func TestSubject(t *testing.T) {
 	}
 }
 
+// TestGuessesAreRepeated reads a subject that several charsets fit equally well: a mail is known by
+// its subject, so each reading must be the same.
+func TestGuessesAreRepeated(t *testing.T) {
+	t.Parallel()
+	raw := "Subject: s " + strings.Repeat("\xa4", 120) + "\n\n"
+	first := readHeader(t, raw).Subject
+	for range 200 {
+		if again := readHeader(t, raw).Subject; again != first {
+			t.Fatalf("subject %q is %q the next time", first, again)
+		}
+	}
+}
+
 func TestAddresses(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ raw, want string }{
