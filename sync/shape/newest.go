@@ -75,7 +75,10 @@ func history(rows []row, subject string) []span {
 	if isForward(subject) {
 		return nil
 	}
-	end, split := top(rows)
+	end, split, sure := top(rows)
+	if split && !sure && !isReply(subject) {
+		return nil // it may as well be passed on under another subject
+	}
 	for _, r := range rows[:end] {
 		if !r.quoted && forwardTitles[title(r.text)] {
 			return nil
@@ -97,20 +100,22 @@ func history(rows []row, subject string) []span {
 }
 
 // top returns how many rows stand above the history that a mail program put under the new text
-// with a header of its own, and whether there is such history.
-func top(rows []row) (int, bool) {
+// with a header of its own, whether there is such history, and whether it is sure to be that: the
+// same header stands above a mail that is passed on.
+func top(rows []row) (above int, found, sure bool) {
 	for i, r := range rows {
 		if r.quoted || r.text == "" && !r.history {
 			continue
 		}
-		if r.history || originalTitles[title(r.text)] || headerAt(rows[i:]) || wroteAt(rows[i:]) {
+		sure = wroteAt(rows[i:])
+		if sure || r.history || originalTitles[title(r.text)] || headerAt(rows[i:]) {
 			for i > 0 && (rows[i-1].blank() || isRule(rows[i-1].text)) {
 				i--
 			}
-			return i, true
+			return i, true, sure
 		}
 	}
-	return len(rows), false
+	return len(rows), false, false
 }
 
 // isRule reports whether a line is drawn, not written.

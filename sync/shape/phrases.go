@@ -215,10 +215,26 @@ func lines(text string) map[string]bool {
 }
 
 // isForward reports whether a subject says that the mail is passed on.
-func isForward(subject string) bool {
+func isForward(subject string) bool { return forwardPrefixes[subjectPrefix(subject)] }
+
+// isReply reports whether a subject says, in whatever language, that the mail is an answer.
+func isReply(subject string) bool {
+	word := subjectPrefix(subject)
+	return word != "" && utf8.RuneCountInString(word) <= 4 && !strings.Contains(word, " ") && !forwardPrefixes[word]
+}
+
+// subjectPrefix returns what stands before the first colon, in lower case, without what lists and
+// help desks put before it ("[#12] Re") and counts ("Re[2]").
+func subjectPrefix(subject string) string {
 	word, _, ok := cutColon(prefix(strings.TrimSpace(subject), maxLine))
-	word, _, _ = strings.Cut(word, "[") // "Fwd[2]"
-	return ok && forwardPrefixes[strings.ToLower(strings.TrimSpace(word))]
+	if !ok {
+		return ""
+	}
+	if strings.HasPrefix(word, "[") {
+		_, word, _ = strings.Cut(word, "]")
+	}
+	word, _, _ = strings.Cut(word, "[")
+	return strings.ToLower(strings.TrimSpace(word))
 }
 
 // title returns what a line says between dashes, or before a colon, in lower case; "" for other

@@ -263,7 +263,8 @@ func (a *attrs) meaning(tag atom.Atom) role {
 		return slices.ContainsFunc(strings.Fields(a.class), func(c string) bool { return strings.TrimPrefix(c, "x_") == class })
 	}
 	switch {
-	case a.id == "divrplyfwdmsg", a.id == "appendonsend", a.id == "replysplit", a.id == "zwchr", a.marker == "__divider__":
+	case a.id == "divrplyfwdmsg", a.id == "appendonsend", a.id == "replysplit", a.id == "zwchr", a.marker == "__divider__",
+		strings.Contains(a.style, "border-top:solid") && strings.Contains(a.style, "padding:3.0pt 0"): // Outlook
 		return startsHistory
 	case tag == atom.Blockquote && (a.typ == "cite" || a.cite != "" || has("gmail_quote") || strings.Contains(a.class, "quote") ||
 		strings.Contains(a.style, "border-left:") && !strings.Contains(a.style, "border-left:none")):
