@@ -293,6 +293,7 @@ func (b *mailbox) readBody(r io.Reader, _ int64) (rules.Body, error) {
 type setup struct {
 	box     *mailbox
 	book    *book
+	ledger  Ledger // the book, or something that keeps it up to date
 	choices capture.Choices
 	company capture.Company
 	own     []string
@@ -311,6 +312,7 @@ func newSetup(b *mailbox, choices capture.Choices, company capture.Company) *set
 		box: b, book: newBook(), choices: choices, company: company, own: []string{"me@acme.example"}, now: choices.Since.Add(time.Hour),
 		records: map[string][]string{}, threads: map[int64]time.Time{}, members: map[string]int64{},
 	}
+	s.ledger = s.book
 	s.restart()
 	return s
 }
@@ -318,7 +320,7 @@ func newSetup(b *mailbox, choices capture.Choices, company capture.Company) *set
 // restart makes another engine that knows what the ledger knows.
 func (s *setup) restart() {
 	e, err := New(Config{
-		Source: s.box, Ledger: s.book, Account: capture.Account{OrgID: "00D", UserID: "005"}, ReadHeader: s.box.readHeader,
+		Source: s.box, Ledger: s.ledger, Account: capture.Account{OrgID: "00D", UserID: "005"}, ReadHeader: s.box.readHeader,
 		ReadBody: s.box.readBody, Rules: func() *rules.Set { return rules.Compile(s.choices, s.company, s.own) },
 		People: func(_ context.Context, addresses []string) (map[string][]string, error) {
 			s.asked = append(s.asked, addresses...)
