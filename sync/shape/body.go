@@ -68,7 +68,7 @@ func (b *body) forwards() bool {
 }
 
 // introduction returns where the introduction of the quote at row i begins, i if there is none: up
-// to three lines that end with a colon and name a time, an address, or who wrote.
+// to three lines.
 func (b *body) introduction(i int) int {
 	end := i
 	for end > 0 && b.rows[end-1].blank() && i-end < maxGap {
@@ -81,7 +81,7 @@ func (b *body) introduction(i int) int {
 			break
 		}
 		joined = strings.TrimSpace(r.text + " " + joined)
-		if !r.intro && !wrote(joined) && !(endsInColon(joined) && clock.MatchString(joined)) {
+		if !r.intro && !introduces(joined) {
 			continue
 		}
 		for k := from - 1; k >= max(end-3, 0) && !b.rows[k].blank() && !b.rows[k].quoted; k-- {

@@ -192,6 +192,9 @@ var device = regexp.MustCompile(`(?i)^(` + strings.Join([]string{
 // clock is what an introduction has besides words in any language: a time, or an address.
 var clock = regexp.MustCompile(`\d\s?[:.h]\s?\d\d|\S@\S`)
 
+// timed is a time and an address in brackets, in any order.
+var timed = regexp.MustCompile(`\d[:.h]\d\d\b.*<[^<>@\s]+@[^<>@\s]+>|<[^<>@\s]+@[^<>@\s]+>.*\d[:.h]\d\d\b`)
+
 // sentBy ends an introduction in any language: a time, and last an address.
 var sentBy = regexp.MustCompile(`\d[:.h]\d\d\b.*<[^<>@\s]+@[^<>@\s]+>\)?\s?[:：]$`)
 
@@ -296,6 +299,13 @@ func wrote(s string) bool {
 		}
 	}
 	return false
+}
+
+// introduces reports whether s may introduce a quote that follows: what wrote finds, or a line of a
+// language that it does not know, with a time, an address in brackets and a colon. The writer's own
+// "... at 10:30:" above a quote is none.
+func introduces(s string) bool {
+	return wrote(s) || len(s) <= 3*maxLine && endsInColon(s) && timed.MatchString(s)
 }
 
 // opens reports whether s may be the first of the lines of an "On ... wrote:".

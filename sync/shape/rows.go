@@ -194,7 +194,7 @@ func (w *walker) introduced() bool {
 		return false
 	}
 	last := w.rows[len(w.rows)-1]
-	return last.intro || strings.HasSuffix(last.text, ":") && clock.MatchString(last.text)
+	return last.intro || introduces(last.text)
 }
 
 func (w *walker) end(tag atom.Atom) {
