@@ -170,13 +170,13 @@ func workDecide(ctx context.Context, d *DB, next int) error {
 	return nil
 }
 
-// TestKilledAtAnyMoment kills a real process 60 times, without warning, and finds every
+// TestKilledAtAnyMoment kills a real process 50 times, without warning, and finds every
 // acknowledged mail, every decision and every law intact after each.
 func TestKilledAtAnyMoment(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "queue.db")
-	for round := range 60 {
-		acked := killed(t, path, time.Duration(rand.IntN(90))*time.Millisecond)
+	for round := range 50 {
+		acked := killed(t, path, time.Duration(rand.IntN(60))*time.Millisecond)
 		d, err := Open(t.Context(), config(path))
 		if err != nil {
 			t.Fatalf("round %d: %v", round, err)

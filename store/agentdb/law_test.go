@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -42,16 +43,31 @@ func (e *entry) move(to State, at time.Time) {
 func TestConservation(t *testing.T) {
 	t.Parallel()
 	dir, n := t.TempDir(), 0
+	d, err := Open(t.Context(), config(filepath.Join(dir, "empty")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	empty, err := os.ReadFile(filepath.Join(dir, "empty"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	rapid.Check(t, func(rt *rapid.T) {
 		n++
-		d, err := Open(t.Context(), config(filepath.Join(dir, fmt.Sprint(n))))
+		path := filepath.Join(dir, fmt.Sprint(n))
+		if err := os.WriteFile(path, empty, 0o600); err != nil {
+			rt.Fatal(err)
+		}
+		d, err := Open(t.Context(), config(path))
 		if err != nil {
 			rt.Fatal(err)
 		}
 		l := &ledger{t: t, d: d, mails: map[int]*entry{}, now: time.Now().Truncate(time.Millisecond)}
 		d.now = func() time.Time { return l.now }
 		commands := []func(*rapid.T){l.admit, l.admit, l.deliver, l.deliver, l.decide, l.tidy, l.forget}
-		for range rapid.IntRange(2, 20).Draw(rt, "commands") {
+		for range rapid.IntRange(2, 14).Draw(rt, "commands") {
 			rapid.SampledFrom(commands).Draw(rt, "command")(rt)
 			l.compare(rt)
 		}
