@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"hawser/sync/imapsource"
 	"hawser/sync/sourcetest/dovecottest"
@@ -159,20 +158,5 @@ func TestListEndsWithItsContext(t *testing.T) {
 		if items, err := src.List(t.Context(), "INBOX", "mail", 3); err != nil || len(items) != 3 {
 			t.Errorf("after %s: %v", at, err)
 		}
-	}
-}
-
-// TestCount is exact, whatever the time zone of the server's dates.
-func TestCount(t *testing.T) {
-	t.Parallel()
-	s := dovecottest.Start(t, dovecottest.Config{})
-	d := newDovecotUser(t, s)
-	since, want := dates(t, d)
-	src := open(t, d.config())
-	if n, err := src.Count(t.Context(), "INBOX", since); err != nil || n != len(want) {
-		t.Errorf("%d, %v", n, err)
-	}
-	if n, err := src.Count(t.Context(), "INBOX", time.Time{}); err != nil || n != 18 {
-		t.Errorf("%d, %v", n, err)
 	}
 }

@@ -131,6 +131,34 @@ func TestMarkSavedWhereItCannotBe(t *testing.T) {
 	}
 }
 
+// TestNobodyFindsAFolderOpenForWriting: where the way back to reading is refused, the connection ends.
+func TestNobodyFindsAFolderOpenForWriting(t *testing.T) {
+	t.Parallel()
+	s := newScript(t, 2)
+	writing := false
+	s.answer = func(c *talk, tag, command string) bool {
+		switch {
+		case strings.HasPrefix(command, "SELECT"):
+			writing = true
+			c.say("* OK [UIDVALIDITY 7] ok")
+			c.say("%s OK [READ-WRITE] done", tag)
+		case strings.HasPrefix(command, "EXAMINE") && writing:
+			writing = false
+			c.say("%s NO not now", tag)
+		default:
+			return false
+		}
+		return true
+	}
+	src := s.start().source()
+	if _, err := src.MarkSaved(t.Context(), []capture.Ref{{Folder: "INBOX", Validity: 7, UID: 1}}, "$Saved"); err != nil {
+		t.Error(err)
+	}
+	if items, err := src.List(t.Context(), "INBOX", "", 5); err != nil || len(items) != 2 || s.logins != 2 {
+		t.Errorf("afterwards: %d, %v, %d sign-ins", len(items), err, s.logins)
+	}
+}
+
 // TestReadingChangesNothing makes every other call: folders are only opened for reading, and no
 // command changes a thing.
 func TestReadingChangesNothing(t *testing.T) {

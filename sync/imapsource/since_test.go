@@ -33,11 +33,26 @@ func dates(t testing.TB, d *dovecot) (since time.Time, want []int) {
 // the second, in whatever zone a mail's date was stored.
 func TestSinceIsExact(t *testing.T) {
 	t.Parallel()
-	s := dovecottest.Start(t, dovecottest.Config{})
+	for _, zone := range []string{"", "X+12", "X-14"} {
+		t.Run(zone, func(t *testing.T) {
+			t.Parallel()
+			sinceIsExact(t, zone)
+		})
+	}
+}
+
+func sinceIsExact(t *testing.T, zone string) {
+	s := dovecottest.Start(t, dovecottest.Config{Zone: zone})
 	d := newDovecotUser(t, s)
 	since, want := dates(t, d)
 	n := 18
 	src := open(t, d.config())
+	if n, err := src.Count(t.Context(), "INBOX", since); err != nil || n != len(want) {
+		t.Errorf("counted are %d, %v", n, err)
+	}
+	if n, err := src.Count(t.Context(), "INBOX", time.Time{}); err != nil || n != 18 {
+		t.Errorf("counted are %d, %v", n, err)
+	}
 	for _, headersFirst := range []bool{false, true} {
 		req := imapsource.ScanRequest{
 			Cursor: capture.Cursor{Folder: "INBOX"}, HeadersFirst: headersFirst, Since: since.Add(300 * time.Millisecond),

@@ -40,6 +40,9 @@ type Config struct {
 	Capability string
 	// SASL are the token mechanisms offered; "": "xoauth2 oauthbearer".
 	SASL string
+	// Zone is the server's time zone the way POSIX writes TZ, such as "X+12" for twelve hours behind
+	// UTC; "": that of the test.
+	Zone string
 }
 
 // Server is a running Dovecot.
@@ -50,6 +53,7 @@ type Server struct {
 
 	dir    string
 	format string
+	zone   string
 	active func(token string) (string, bool)
 	uid    int
 	gid    int
@@ -72,7 +76,7 @@ func Start(t testing.TB, cfg Config) *Server {
 		}
 		t.Skip("dovecot is missing: install dovecot-core and dovecot-imapd")
 	}
-	s := &Server{format: cfg.Format, active: cfg.Active, tokens: map[string]string{"token-alice": "alice@example.org"}}
+	s := &Server{format: cfg.Format, zone: cfg.Zone, active: cfg.Active, tokens: map[string]string{"token-alice": "alice@example.org"}}
 	if cfg.Users != nil {
 		s.tokens = make(map[string]string)
 		for token, address := range cfg.Users {
@@ -198,6 +202,9 @@ func (s *Server) run(ctx context.Context) error {
 	out := &bytes.Buffer{}
 	s.cmd = exec.Command("/bin/sh", "-c", guard, binary, filepath.Join(s.dir, "dovecot.conf"))
 	s.cmd.Stdout, s.cmd.Stderr = out, out
+	if s.zone != "" {
+		s.cmd.Env = append(os.Environ(), "TZ="+s.zone)
+	}
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if os.Getuid() == 0 {
 		s.cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(s.uid), Gid: uint32(s.gid)}
