@@ -22,8 +22,10 @@ var (
 	TaskLimits  = Limits{Subject: 255, Text: 31_900 - 6_000 - noteRoom, HTML: 131_072 - noteRoom, Headers: 32_000}
 )
 
-// noteRoom is how much of each text field is left for a [Note].
-const noteRoom = 2_000
+const (
+	noteRoom = 4_000           // of each text field is left for a [Note]
+	noteLine = noteRoom/5 - 10 // units of its line: HTML writes some characters as five
+)
 
 // mark stands, in no language, where a text was cut.
 const (
@@ -64,7 +66,7 @@ func Note(m capture.Mail, line string) capture.Mail {
 	if line == "" {
 		return m
 	}
-	if short, ok := cut(line, noteRoom/4); ok {
+	if short, ok := cut(line, noteLine); ok {
 		line = short + mark
 	}
 	if m.HTML != "" {
