@@ -10,7 +10,7 @@
 // delivers the mail. Everything is bounded: one pass over the bytes with a small buffer, caps on
 // header size, parts, depth and text, so a hostile mail costs no more than a large one.
 //
-// One walker (see scanner) finds the parts for both Parse and File, at every size. A second one
+// One walker (see scanner) finds the parts for Parse, File and Text, at every size. A second one
 // would sooner or later number the attachments differently, and a wrong file would be saved.
 package mailparse
 
