@@ -3,7 +3,8 @@
 // a mail that is refused.
 //
 // It is logic: it sees a [Queue] and a [Target] and opens no socket and no database. One
-// Deliverer runs per account, in one goroutine.
+// Deliverer runs per account, in one goroutine; what rules, previews and a person ask of it runs
+// beside that.
 package deliver
 
 import (

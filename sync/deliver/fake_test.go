@@ -184,15 +184,29 @@ func (q *fakeQueue) answer(j *fakeJob, key, id string) {
 	j.state, j.due = stateWaiting, time.Time{}
 }
 
-// retry is the person's "try again" on everything that needs one.
+// retry is the person's "try again" on everything that needs one, the first answer to every
+// question, and the release of what is held.
 func (q *fakeQueue) retry() (n int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, j := range q.jobs {
-		if j.state == stateNeedsYou {
-			j.state, j.due = stateWaiting, time.Time{}
-			n++
+		if j.state != stateNeedsYou && j.state != stateHeld {
+			continue
 		}
+		if j.Answers == nil {
+			j.Answers = map[string]string{}
+		}
+		if ask := j.last.Question; j.state == stateHeld {
+			j.Answers[AnswerUnmatched] = Yes
+		} else if ask != nil {
+			key := string(ask.Kind)
+			if ask.Kind == capture.AskPerson {
+				key = AnswerPerson + ask.Subject
+			}
+			j.Answers[key] = ask.Options[0].ID
+		}
+		j.state, j.due = stateWaiting, time.Time{}
+		n++
 	}
 	return n
 }

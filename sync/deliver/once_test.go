@@ -8,7 +8,9 @@ import (
 
 	"pgregory.net/rapid"
 
+	"hawser/sync/capture"
 	"hawser/sync/fault"
+	"hawser/sync/match"
 )
 
 // chaos kills the process and breaks calls at random, a bounded number of times.
@@ -80,14 +82,23 @@ func TestF02F03ExactlyOnce(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := newRig()
 		r.org.caps.UniqueKey = rapid.Bool().Draw(t, "unique")
+		r.org.people = map[string][]match.Candidate{}
+		if rapid.Bool().Draw(t, "ask for files") {
+			r.cfg.Content = func() capture.Content { return capture.Content{Level: capture.LevelFiles, Files: capture.FilesAsk} }
+		}
 		r.org.apart = rapid.Bool().Draw(t, "apart")
 		r.org.lim = Limits{
 			Records: rapid.IntRange(1, 8).Draw(t, "records"), Bytes: 40, Addresses: rapid.IntRange(1, 9).Draw(t, "addresses"),
 			Sought: rapid.IntRange(1, 9).Draw(t, "sought"), Files: rapid.IntRange(1, 6).Draw(t, "files"), FileBytes: 6,
 		}
 		n := rapid.IntRange(1, 25).Draw(t, "mails")
+		marks := []capture.Mark{capture.MarkHand, capture.MarkFolder, capture.MarkRule, capture.MarkThread}
 		for i := range n {
-			r.queue.add(mail(i, rapid.SampledFrom([]int{0, 0, 1, 4, 9}).Draw(t, "attachments")), rapid.Bool().Draw(t, "live"))
+			j := r.queue.add(mail(i, rapid.SampledFrom([]int{0, 0, 1, 4, 9}).Draw(t, "attachments")), rapid.Bool().Draw(t, "live"))
+			j.Mark = rapid.SampledFrom(marks).Draw(t, "mark")
+			if who := rapid.SampledFrom([][]match.Candidate{nil, {jane}, {jane, jane2}, {with(jane, deal)}, {with(jane, deal, issue), jane2}}).Draw(t, "people"); who != nil {
+				r.org.people[fmt.Sprintf("s%d@x.de", i)] = who
+			}
 		}
 		c := &chaos{rnd: rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1)), left: rapid.IntRange(0, 60).Draw(t, "faults"), kinds: map[string]int{}}
 		r.queue.hook, r.org.whole, r.org.one = c.queue, c.whole, c.one
@@ -103,7 +114,7 @@ func TestF02F03ExactlyOnce(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if have := r.queue.count(stateWaiting) + r.queue.count(stateSent) + r.queue.count(stateNeedsYou); have != n {
+			if have := r.queue.count(stateWaiting) + r.queue.count(stateSent) + r.queue.count(stateNeedsYou) + r.queue.count(stateHeld); have != n {
 				t.Fatalf("%d mails, %d accounted for", n, have)
 			}
 			if r.queue.count(stateWaiting) == 0 && r.queue.retry() == 0 {
