@@ -42,20 +42,13 @@ func (a *Agent) recallChoices(ctx context.Context) error {
 		return fmt.Errorf("read choices: %w", err)
 	}
 	if version == 0 {
-		c = firstChoices()
+		c.Content = shape.Default
 	}
 	a.choosing.mu.Lock()
 	a.choosing.choices = c
 	a.choosing.mu.Unlock()
 	a.compile()
 	return nil
-}
-
-// firstChoices are those of a person who chose nothing yet: nothing is captured by itself, and once
-// it is turned on, what comes from and goes to people with a record.
-func firstChoices() capture.Choices {
-	yes := true
-	return capture.Choices{Content: shape.Default, Rules: []capture.Rule{{ID: "known", Action: capture.Allow, Known: &yes}}}
 }
 
 // compile makes the rules anew, after the choices, the policy or the user's addresses changed.

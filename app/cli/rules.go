@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -45,11 +46,20 @@ func (a *app) rulesCmd() *cobra.Command {
 		},
 	}
 	cmd.AddCommand(a.rulesSetCmd(), a.rulesTryCmd(),
-		a.changeCmd("on", a.noArgs, func(c *capture.Choices, _ []string) { c.Automatic = true }),
+		a.changeCmd("on", a.noArgs, func(c *capture.Choices, _ []string) { *c = begun(*c); c.Automatic = true }),
 		a.changeCmd("off", a.noArgs, func(c *capture.Choices, _ []string) { c.Automatic = false }),
 		a.changeCmd("block ADDRESS...", a.someAddresses, func(c *capture.Choices, words []string) { c.Block = with(c.Block, words) }),
 		a.changeCmd("unblock ADDRESS...", a.someAddresses, func(c *capture.Choices, words []string) { c.Block = without(c.Block, words) }))
 	return cmd
+}
+
+// begun gives choices without a rule that captures the usual one: people with a record.
+func begun(c capture.Choices) capture.Choices {
+	if !slices.ContainsFunc(c.Rules, func(r capture.Rule) bool { return r.Action == capture.Allow && !r.Off }) {
+		yes := true
+		c.Rules = append(slices.Clone(c.Rules), capture.Rule{ID: "known", Action: capture.Allow, Known: &yes})
+	}
+	return c
 }
 
 func (a *app) someAddresses(_ *cobra.Command, args []string) error {
@@ -171,6 +181,14 @@ func (a *app) rulesTryCmd() *cobra.Command {
 			agent, err := a.agent(cmd.Context())
 			if err != nil {
 				return err
+			}
+			if q.Choices == nil { // as "rules on" would begin
+				chosen, err := agent.Chosen(cmd.Context())
+				if err != nil {
+					return err
+				}
+				c := begun(chosen.Choices)
+				q.Choices = &c
 			}
 			return a.dryRun(cmd.Context(), agent, q)
 		},
