@@ -37,7 +37,7 @@ import (
 const scenarioVar = "HAWSER_TRAY_SCENARIO"
 
 var scenarios = map[string]func(*testing.T){
-	"menu": menuScenario, "J08-pause": pauseScenario, "J01-states": statesScenario, "recent": recentScenario, "colours": coloursScenario,
+	"menu": menuScenario, "J08-pause": pauseScenario, "J01-states": statesScenario, "recent": recentScenario, "silent-panel": silentScenario, "colours": coloursScenario,
 	"J03-late": lateScenario, "J03-restart": restartScenario, "J02-no-host": noHostScenario, "bus-lost": busLostScenario, "idle": idleScenario,
 }
 
@@ -549,6 +549,26 @@ func (r *running) readingsScenario(t *testing.T, w *watcher, item string) {
 	}
 	w.click(t, item, "Fresh · Eve")
 	r.told(t, `capture ["3"]`)
+	if err := r.agent.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.endsWell(t)
+}
+
+// silentScenario has a panel that never says that the menu is opened: a mail that came is listed when
+// the agent has gone through the mailbox.
+func silentScenario(t *testing.T) {
+	w := startWatcher(t)
+	r := runTray(t)
+	item := w.registered(t)
+	w.eventually(t, item, upToDateMenu)
+	r.agent.mu.Lock()
+	r.agent.inbox = append([]control.Mail{{Ref: "3", From: "Eve <eve@example.com>", Subject: "Fresh"}}, r.agent.inbox...)
+	r.agent.mu.Unlock()
+	s := r.agent.Status()
+	s.Mail.LastSuccess = s.Mail.LastSuccess.Add(time.Second)
+	r.agent.Set(s)
+	w.eventually(t, item, slices.Insert(slices.Clone(upToDateMenu), 4, " Fresh · Eve"))
 	if err := r.agent.Stop(t.Context()); err != nil {
 		t.Fatal(err)
 	}

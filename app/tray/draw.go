@@ -169,6 +169,7 @@ func (mn *menu) loop(ctx context.Context, statuses <-chan control.Status, h host
 			mn.status = s
 			mn.refresh(ctx, false)
 		case <-opened:
+			mn.reader.opens = true
 			mn.refresh(ctx, true)
 		case got := <-mn.reader.result:
 			if mn.reader.take(got) {

@@ -17,6 +17,7 @@ type reader struct {
 
 	counts control.Counts // when it was read last
 	worked time.Time      // and when the mailbox had worked last
+	opens  bool           // the panel says when the menu is opened; some do not
 	busy   bool           // it is being read
 	again  bool           // and has to be once more
 	result chan readout   // of the reading goroutine
@@ -40,8 +41,9 @@ func (r *reader) forget() {
 }
 
 // due takes a status and reports whether the mails have to be read: for the first time, or because
-// the numbers of mails changed and the change is over. During a long run nobody is served by a
-// reading after every mail of it.
+// the numbers of mails changed and the change is over, or, where nobody says when the menu is opened,
+// because the mailbox was gone through, as it is when a mail comes. During a long run nobody is
+// served by a reading after every mail of it.
 func (r *reader) due(s control.Status) bool {
 	if !inboxShown(s) {
 		r.forget()
@@ -51,8 +53,8 @@ func (r *reader) due(s control.Status) bool {
 		return false
 	}
 	first := !r.inbox.Read && !r.inbox.Failed
-	mended := r.inbox.Failed && !s.Mail.LastSuccess.Equal(r.worked)
-	return first || mended || s.Counts != r.counts
+	passed := (r.inbox.Failed || !r.opens) && !s.Mail.LastSuccess.Equal(r.worked)
+	return first || passed || s.Counts != r.counts
 }
 
 // read reads the mails; the loop hands the result to take.

@@ -2,7 +2,7 @@
 //
 // [View] decides what they see, as a plain value; [Run] draws that value with fyne.io/systray and
 // passes clicks on to an [Agent]. It draws only when the value changes and never polls: the list of
-// recent mails is read when the menu is opened or the numbers of mails changed. It knows nothing of
+// recent mails is read when the menu is opened or the mailbox has news. It knows nothing of
 // mail or Salesforce, and holds no window. View is pure and safe for concurrent use; Run may be
 // called once per process, because the library below it ends for good.
 package tray
