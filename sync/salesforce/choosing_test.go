@@ -463,6 +463,40 @@ func TestE04LookUpsAreCounted(t *testing.T) {
 	}
 }
 
+// TestBackfillStaysFrugal: a thousand old mails of four hundred people with accounts and open
+// opportunities take at most a dozen calls.
+func TestBackfillStaysFrugal(t *testing.T) {
+	t.Parallel()
+	for _, keyed := range []bool{true, false} {
+		org := &salesforcetest.Org{MailKey: keyed}
+		d := newDesk(t, org)
+		deals := map[string]bool{}
+		for i := range 100 {
+			account := org.AddAccount(fmt.Sprintf("Account %d", i), "")
+			deals[org.AddOpportunity("Deal", account)] = true
+			for k := range 4 {
+				org.AddContact("Customer", fmt.Sprintf("c%d@x.example", 4*i+k), account)
+			}
+		}
+		for i := range 1000 {
+			d.add(letter(i, fmt.Sprintf("c%d@x.example", i*7%400), myAddress, "")).Live = false
+		}
+		calls := d.deliver(t)
+		if t.Logf("key %v: %d calls", keyed, calls); calls > 12 {
+			t.Errorf("key %v: %d calls", keyed, calls)
+		}
+		n := 0
+		for _, m := range org.Records("EmailMessage") {
+			if related, _ := m["RelatedToId"].(string); deals[related] {
+				n++
+			}
+		}
+		if n != 1000 {
+			t.Errorf("key %v: %d mails are related to their opportunity", keyed, n)
+		}
+	}
+}
+
 // TestE05SeveralPeople: a mail to three contacts is one e-mail with a relation for each, or one task.
 func TestE05SeveralPeople(t *testing.T) {
 	t.Parallel()
