@@ -306,7 +306,7 @@ func (n *Notifier) press(ctx context.Context, c Cause, button string) error {
 	case DoOpen, Default:
 		page := "home"
 		if c.Kind == NeedsYou {
-			page = "needs-you"
+			page = "activity" // which begins with them
 		}
 		return n.cfg.Agent.Open(ctx, page)
 	}

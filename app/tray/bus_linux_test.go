@@ -365,7 +365,7 @@ func menuScenario(t *testing.T) {
 	r.agent.Set(s)
 	w.eventually(t, item, slices.Insert(changed("(Up to date)", "(2 mails need you)"), 8, "Needs you (2)"))
 	w.click(t, item, "Needs you (2)")
-	r.told(t, "open needs-you")
+	r.told(t, "open activity")
 
 	r.agent.Set(control.Status{State: control.NeedsSignIn, Which: "mail"})
 	w.eventually(t, item, []string{"(Sign in to your mailbox to go on)", "Sign in to your mailbox …", "Open Hawser", "(Check now)",
@@ -508,7 +508,7 @@ func recentScenario(t *testing.T) {
 	count()
 	w.eventually(t, item, changed(" Offer_2 · Ann", " Needs you: Offer_2"))
 	w.click(t, item, "Needs you: Offer_2")
-	r.told(t, "open needs-you")
+	r.told(t, "open activity")
 	r.readingsScenario(t, w, item)
 }
 

@@ -266,7 +266,7 @@ func (cfg Config) perform(ctx context.Context, slot Slot, m Model) error {
 	case Capture:
 		return cfg.Agent.Open(ctx, PageCapture)
 	case NeedsYou:
-		return cfg.Agent.Open(ctx, PageNeedsYou)
+		return cfg.Agent.Open(ctx, PageActivity)
 	case Help:
 		return cfg.Agent.Open(ctx, PageHelp)
 	case Check:
@@ -294,7 +294,7 @@ func (cfg Config) perform(ctx context.Context, slot Slot, m Model) error {
 	case LineUndo:
 		return cfg.Agent.Undo(ctx, line.Ref)
 	case LineOpen:
-		return cfg.Agent.Open(ctx, PageNeedsYou)
+		return cfg.Agent.Open(ctx, PageActivity)
 	case LineNone:
 	}
 	return nil

@@ -20,7 +20,7 @@ const RecentMails = 10
 const (
 	PageHome     = "home"
 	PageCapture  = "capture"
-	PageNeedsYou = "needs-you"
+	PageActivity = "activity" // it begins with what needs a decision
 	PageHelp     = "help"
 )
 
