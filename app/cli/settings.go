@@ -2,10 +2,13 @@ package cli
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"hawser/app/control"
+	"hawser/app/desktop"
+	"hawser/sync/fault"
 )
 
 func (a *app) settingsCmd() *cobra.Command {
@@ -81,6 +84,16 @@ func (a *app) openCmd() *cobra.Command {
 			page := ""
 			if len(args) == 1 {
 				page = args[0]
+			}
+			if strings.HasPrefix(page, desktop.Scheme+":") { // by a desktop that hands links over no other way
+				link, err := desktop.ParseLink(page)
+				if err != nil {
+					return fault.New(fault.EnrolRefused, "open link", err)
+				}
+				if _, err := agent.Enrol(cmd.Context(), link); err != nil {
+					return err
+				}
+				page = ""
 			}
 			return agent.Open(cmd.Context(), page)
 		},
