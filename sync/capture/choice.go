@@ -95,7 +95,7 @@ type Rule struct {
 
 	Direction Direction `json:"direction,omitempty"`
 	Folders   []string  `json:"folders,omitempty"`
-	Words     []string  `json:"words,omitempty"` // in the subject, in any case
+	Words     []string  `json:"words,omitempty"` // in the subject, in any case; "attorney*" begins a word
 	Files     *bool     `json:"files,omitempty"` // it has attachments
 	Over      int64     `json:"over,omitempty"`  // bytes, as the mailbox counts them
 	Under     int64     `json:"under,omitempty"`
@@ -115,10 +115,10 @@ type Choices struct {
 	Rules     []Rule    `json:"rules,omitempty"`
 
 	Block    []string `json:"block,omitempty"`    // addresses and domains, as in a Rule
-	Pass     []string `json:"pass,omitempty"`     // exceptions to the free-mail list
+	Pass     []string `json:"pass,omitempty"`     // exceptions to the built-in lists, and to the company's where it is unlocked
 	FreeMail bool     `json:"freeMail,omitempty"` // mail with free-mail addresses may be captured
 	Kinds    []Kind   `json:"kinds,omitempty"`    // that may be captured
-	Words    []string `json:"words,omitempty"`    // in the subject or the text: hold the mail
+	Words    []string `json:"words,omitempty"`    // in the subject or the text, as in a Rule: hold the mail
 	Labels   []string `json:"labels,omitempty"`   // the provider's: hold the mail
 
 	Content   Content  `json:"content"`

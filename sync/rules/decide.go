@@ -94,6 +94,9 @@ func (s *Set) colleague(p person) bool {
 //
 // A mail of a followed conversation needs no rule that allows it, and neither folder, window nor
 // direction matters to it. Deny rules and kinds count, and a blocked person makes it wait.
+//
+// What only the body shows of a mail's kind counts against it alone: a rule that allows a kind sees
+// the header.
 func (s *Set) Decide(m Message, mark capture.Mark, followed bool) Decision {
 	v := s.view(&m)
 	switch mark {
@@ -349,8 +352,17 @@ func (s *Set) content(v *view, save Decision) Decision {
 		save.Verdict = Read
 		return save
 	}
-	if why, ok := s.unwanted(kindsIn(v.Body)); ok {
-		return filtered(why, "", "")
+	if more := kindsIn(v.Body); len(more) > 0 {
+		if why, ok := s.unwanted(more); ok {
+			return filtered(why, "", "")
+		}
+		v.kinds = append(v.kinds, more...)
+		if d, ok := s.denied(v, false); ok {
+			return d
+		}
+		if d, ok := s.deniedByRecords(v, false); ok {
+			return d
+		}
 	}
 	if len(s.words) > 0 {
 		if entry, ok := find(s.words, fold(v.Body.Text)); ok {

@@ -237,6 +237,12 @@ func TestD10KindsAreLeftOutUnlessWanted(t *testing.T) {
 			}
 		}
 	}
+	denied := choices(func(c *capture.Choices) {
+		c.Kinds = capture.Kinds
+		c.Rules = append(c.Rules, capture.Rule{ID: "no", Action: capture.Deny, Kinds: []capture.Kind{capture.KindInvitation}})
+	})
+	hidden := from("ann@cust.example", func(m *rules.Message) { m.Body.Types = []string{"text/calendar"} })
+	expect(t, "an invitation that only the body shows, denied by a rule", denied, hidden, leftOut(rules.DeniedByRule, "no", ""))
 	personal := from("ann@cust.example", func(m *rules.Message) { m.Header.AutoSubmitted = "no" })
 	expect(t, "Auto-Submitted: no", choices(nil), personal, allowedBy("all"))
 }

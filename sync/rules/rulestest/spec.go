@@ -33,9 +33,9 @@ func Saved(c Case) bool {
 	known := func(a string) bool {
 		return slices.ContainsFunc(m.People[a], func(t string) bool { return t != "User" })
 	}
-	denies := func(r capture.Rule) bool { return r.Action == capture.Deny && c.meets(r) }
+	denies := func(r capture.Rule) bool { return r.Action == capture.Deny && c.meets(r, c.seen(marked)) }
 	allows := func(r capture.Rule) bool {
-		return r.Action == capture.Allow && c.meets(r) && (!private || len(r.Records) > 0 || r.Known != nil && *r.Known)
+		return r.Action == capture.Allow && c.meets(r, c.headKinds()) && (!private || len(r.Records) > 0 || r.Known != nil && *r.Known)
 	}
 	barred := func(a string) bool { return in(a, c.Company.Block) && !(c.Company.Unlocked && in(a, ch.Pass)) }
 	reached := slices.Concat(others, c.addresses(m.Header.ReplyTo))
@@ -57,7 +57,15 @@ func Saved(c Case) bool {
 		slices.ContainsFunc(slices.Concat(c.Company.Rules, ch.Rules), allows)
 }
 
-func (c Case) meets(r capture.Rule) bool {
+// seen returns the kinds that a deny rule knows of: nobody reads a marked mail for it.
+func (c Case) seen(marked bool) []capture.Kind {
+	if marked {
+		return c.headKinds()
+	}
+	return c.kinds()
+}
+
+func (c Case) meets(r capture.Rule, kinds []capture.Kind) bool {
 	m := c.Message
 	from := append(c.addresses(m.Header.From), c.addresses(m.Header.Sender)...)
 	to := c.addresses(slices.Concat(m.Header.To, m.Header.Cc, m.Header.Bcc))
@@ -73,7 +81,7 @@ func (c Case) meets(r capture.Rule) bool {
 		(r.Folders == nil || slices.Contains(r.Folders, m.Folder)) &&
 		(r.Words == nil || slices.ContainsFunc(r.Words, func(w string) bool { return has(m.Header.Subject, w) })) &&
 		(r.Files == nil || *r.Files == (m.Files > 0)) && m.Size > r.Over && (r.Under == 0 || m.Size < r.Under) &&
-		(r.Kinds == nil || slices.ContainsFunc(r.Kinds, func(k capture.Kind) bool { return slices.Contains(c.headKinds(), k) })) &&
+		(r.Kinds == nil || slices.ContainsFunc(r.Kinds, func(k capture.Kind) bool { return slices.Contains(kinds, k) })) &&
 		(r.Known == nil || *r.Known == known) &&
 		(r.Records == nil || slices.ContainsFunc(r.Records, func(t string) bool { return slices.Contains(types, t) }))
 }
