@@ -27,13 +27,13 @@ func newAbout(a *app) *about {
 	b := &about{a: a, versions: label(""), hosts: rows(-8)}
 	name := bold("Hawser")
 	name.SizeName = theme.SizeNameHeadingText
-	parts := container.New(&wrap{gap: 8},
+	parts := buttons(
 		newButton(a.t("window.about-copy"), glyphCopy, b.copy),
 		plain(a.t("window.about-licences"), b.licences))
 	b.all = rows(gap, container.NewBorder(nil, nil, picture(iconResource(), 64), nil, rows(-8, name, b.versions)),
 		label(a.t("window.about-what")),
 		rows(-6, cardTitle(a.t("window.about-hosts")), muted(a.t("window.about-hosts-body")), b.hosts),
-		muted(a.t("window.about-licence")), parts)
+		muted(a.t("window.about-licence")), aligned(parts))
 	return b
 }
 

@@ -111,7 +111,7 @@ func (v *activity) fetch() {
 		v.put(v.why.all)
 	case viewSaved:
 		ask(v.a, func(ctx context.Context, g control.Agent) ([]control.JournalItem, error) {
-			return g.Journal(ctx, control.JournalQuery{Limit: max(linesAtOnce, min(1000, len(v.lines)))})
+			return g.Journal(ctx, control.JournalQuery{Limit: linesAtOnce})
 		}, func(lines []control.JournalItem, err error) {
 			if turn == v.turn {
 				v.linesCame(lines, err)
@@ -143,24 +143,39 @@ func (v *activity) linesCame(lines []control.JournalItem, err error) {
 		v.put(v.a.trouble(err, v.fetch))
 		return
 	}
-	v.lines, v.ended = lines, len(lines) < linesAtOnce
-	if len(lines) == 0 {
+	before := len(v.lines)
+	if before == 0 {
+		v.ended = len(lines) < linesAtOnce
+	}
+	v.lines = joined(lines, v.lines)
+	if len(v.lines) == 0 {
 		v.put(card(v.empty()))
 		return
 	}
 	v.journal.Refresh()
 	v.both(v.journal)
-	for i, l := range lines {
+	at := 0
+	for i, l := range v.lines {
 		if l.ID == v.open {
-			v.journal.quiet = true
-			v.journal.Select(i)
-			v.journal.quiet = false
-			v.showLine(l)
-			return
+			at = i
 		}
 	}
-	v.journal.UnselectAll()
-	v.journal.Select(0)
+	v.journal.keep(at, max(0, len(v.lines)-before))
+	v.showLine(v.lines[at])
+}
+
+// joined puts lines that came anew before those below them that were there.
+func joined(fresh, old []control.JournalItem) []control.JournalItem {
+	if len(fresh) == 0 {
+		return nil
+	}
+	last := fresh[len(fresh)-1].ID
+	for _, l := range old {
+		if l.ID < last {
+			fresh = append(fresh, l)
+		}
+	}
+	return fresh
 }
 
 // older fetches what stands below the last line of the journal.
@@ -207,10 +222,7 @@ func (v *activity) itemsCame(items []control.QueueItem, err error) {
 			at = i
 		}
 	}
-	v.list.quiet = true
-	v.list.UnselectAll()
-	v.list.Select(at)
-	v.list.quiet = false
+	v.list.keep(at, 0)
 	v.showItem(items[at])
 }
 

@@ -75,7 +75,7 @@ func (v *activity) ask(it control.QueueItem) fyne.CanvasObject {
 			return g.Answer(ctx, it.ID, control.Answer{Option: ids[options.Selected], Remember: remember.Checked})
 		}, a.t("window.done-answer"))
 	})
-	return rows(gapSmall, cardTitle(a.question(q)), options, remember, cols(0, answer))
+	return rows(gapSmall, cardTitle(a.question(q)), options, remember, aligned(buttons(answer)))
 }
 
 func has(list []string, s string) bool {
@@ -90,7 +90,7 @@ func has(list []string, s string) bool {
 // actions are the buttons below an item.
 func (v *activity) actions(it control.QueueItem) fyne.CanvasObject {
 	a := v.a
-	box := container.New(&wrap{gap: 8})
+	box := buttons()
 	add := func(id string, call func(context.Context, control.Agent) error) {
 		box.Add(plain(a.t("window.item-"+id), func() { v.act(call, a.t("window.done-"+id)) }))
 	}
@@ -114,7 +114,7 @@ func (v *activity) actions(it control.QueueItem) fyne.CanvasObject {
 			add("ignore-domain", func(ctx context.Context, g control.Agent) error { return g.Ignore(ctx, it.ID, true) })
 		}
 	}
-	return box
+	return aligned(box)
 }
 
 // act performs an action on the item in view and says that it is done.
@@ -157,7 +157,7 @@ func (v *activity) showLine(l control.JournalItem) {
 	if l.Removed.IsZero() {
 		open := newButton(a.t("window.line-open"), glyphOpen, func() { a.browse(l.URL) })
 		undo := newButton(a.t("window.line-undo"), glyphUndo, func() { v.undo(l) })
-		all.Add(container.New(&wrap{gap: 8}, open, undo))
+		all.Add(aligned(buttons(open, undo)))
 	}
 	all.Add(caption(l.RecordID))
 	v.putDetail(all)
@@ -167,7 +167,16 @@ func (v *activity) showLine(l control.JournalItem) {
 func (v *activity) undo(l control.JournalItem) {
 	a := v.a
 	a.confirm(a.t("window.undo-head"), a.t("window.undo-body"), a.t("window.line-undo"), func() {
-		v.act(func(ctx context.Context, g control.Agent) error { return g.Unsave(ctx, l.ID) }, a.t("window.done-undo"))
+		a.tell(func(ctx context.Context, g control.Agent) error { return g.Unsave(ctx, l.ID) }, func() {
+			for i := range v.lines {
+				if v.lines[i].ID == l.ID { // it may lie below those that are fetched anew
+					v.lines[i].Removed = a.cfg.Now()
+					v.showLine(v.lines[i])
+				}
+			}
+			v.journal.Refresh()
+			a.shell.notify(toneGood, a.t("window.done-undo"))
+		})
 	})
 }
 

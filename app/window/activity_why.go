@@ -27,7 +27,7 @@ func newWhyView(a *app) *whyView {
 	w.field.OnSubmitted = func(string) { w.ask() }
 	w.all = container.NewVScroll(card(rows(gap,
 		rows(-4, cardTitle(a.t("window.why-head")), muted(a.t("window.why-body"))),
-		container.New(&flex{least: 240, front: true}, w.field, primary(a.t("window.why-ask"), w.ask)), w.answer)))
+		aligned(container.New(&flex{least: 240, front: true}, w.field, primary(a.t("window.why-ask"), w.ask))), w.answer)))
 	return w
 }
 
@@ -71,11 +71,11 @@ func (w *whyView) came(y control.Why, err error) {
 		words.Add(muted(oneLine(y.Detail)))
 	}
 	if y.Record != nil {
-		words.Add(cols(0, newButton(a.t("window.line-open"), glyphOpen, func() { a.browse(y.Record.URL) })))
+		words.Add(aligned(buttons(newButton(a.t("window.line-open"), glyphOpen, func() { a.browse(y.Record.URL) }))))
 	}
 	if fix := w.fix(y); fix != nil {
 		words.Add(gapOf(gap))
-		words.Add(cols(0, fix))
+		words.Add(aligned(buttons(fix)))
 	}
 	w.put(tinted(t, words))
 }

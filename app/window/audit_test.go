@@ -198,9 +198,9 @@ func allowed(s string, ours *regexp.Regexp, theirs func(string) bool) bool {
 	return detail && ours.MatchString(head)
 }
 
-// TestGerman200 walks every page in German with text at 200 %: no text is neither of the German
-// catalogue nor what others wrote (M04), and nothing has less room than it needs (M03).
-func TestGerman200(t *testing.T) {
+// TestM03M04German200 walks every page in German with text at 200 %: no text is neither of the German
+// catalogue nor what others wrote, and nothing has less room than it needs.
+func TestM03M04German200(t *testing.T) {
 	ours, theirs := catalogueOf(t, "de"), foreign(t)
 	for _, s := range scenes() {
 		t.Run(s.name, func(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
@@ -138,7 +139,17 @@ func bullet(g mark, o fyne.CanvasObject) fyne.CanvasObject {
 
 // lead is a mark at the height of the first line of text beside it.
 func lead(g fyne.Resource) fyne.CanvasObject {
-	return rows(0, gapOf(theme.InnerPadding()-1), widget.NewIcon(g))
+	return rows(0, container.New(layout.NewCustomPaddedLayout(theme.InnerPadding()-1, 0, theme.InnerPadding()-2, 0), widget.NewIcon(g)))
+}
+
+// aligned puts what is no text at the edge where text begins.
+func aligned(o fyne.CanvasObject) fyne.CanvasObject {
+	return container.New(layout.NewCustomPaddedLayout(2, 2, theme.InnerPadding(), theme.InnerPadding()), o)
+}
+
+// buttons are a line of buttons, or more lines where they do not fit.
+func buttons(list ...fyne.CanvasObject) *fyne.Container {
+	return container.New(&wrap{gap: 8}, list...)
 }
 
 // picture is an image of a fixed size.

@@ -38,7 +38,7 @@ func (g *guide) code() fyne.CanvasObject {
 		}
 	})
 	return rows(gap, welcome(), g.frame(stepCode,
-		card(rows(8, container.New(&flex{least: 300, front: true}, field, next), answer)),
+		card(rows(8, aligned(container.New(&flex{least: 300, front: true}, field, next)), answer)),
 		points(a.t("window.promise-account"), a.t("window.promise-browser"), a.t("window.promise-nothing")),
 		container.New(&wrap{gap: 8}, quiet(a.t("window.guide-managed"), func() { join("") }))))
 }
@@ -137,9 +137,9 @@ func (g *guide) ways(c control.Chosen) fyne.CanvasObject {
 		words := rows(-8, bold(a.t(head)), muted(a.t(body)))
 		all := rows(8, words)
 		if extra != nil {
-			all.Add(extra)
+			all.Add(aligned(extra))
 		}
-		all.Add(container.NewHBox(act))
+		all.Add(aligned(container.NewHBox(act)))
 		return card(all)
 	}
 	yes := true
@@ -211,7 +211,7 @@ func (g *guide) outcome(d control.DryRun, err error) fyne.CanvasObject {
 		})
 	})
 	hand := plain(a.t("window.guide-hand-go"), func() { g.after = stepDone; g.move(stepDone) })
-	return rows(gap, card(rows(4, sum, m, container.NewHBox(plain(a.t("window.try-show"), func() { a.showTried(d) })))), container.New(&wrap{gap: 8}, on, hand, back))
+	return rows(gap, card(rows(4, sum, m, aligned(buttons(plain(a.t("window.try-show"), func() { a.showTried(d) }))))), container.New(&wrap{gap: 8}, on, hand, back))
 }
 
 // finish says how it goes on.

@@ -115,9 +115,9 @@ func (h *home) drawState() {
 	icon := canvas.NewImageFromResource(v.Tone.icon())
 	icon.FillMode = canvas.ImageFillContain
 	icon.SetMinSize(fyne.NewSquareSize(40))
-	buttons := container.New(&wrap{gap: 8}, h.act, h.check, h.pause)
+	acts := buttons(h.act, h.check, h.pause)
 	h.state.Objects = []fyne.CanvasObject{tinted(v.Tone, container.NewBorder(nil, nil,
-		container.NewVBox(inset(6, icon)), nil, rows(8, words, inset(4, buttons))))}
+		container.NewVBox(inset(6, icon)), nil, rows(8, words, aligned(acts))))}
 	h.state.Refresh()
 }
 

@@ -27,9 +27,9 @@ func focusables(roots []fyne.CanvasObject) []fyne.Focusable {
 	return out
 }
 
-// TestKeyboardReachesEverything goes round every page with the Tab key alone: all that can be worked
-// is reached, and nothing keeps the focus (M01).
-func TestKeyboardReachesEverything(t *testing.T) {
+// TestM01KeyboardReachesEverything goes round every page with the Tab key alone: all that can be worked
+// is reached, and nothing keeps the focus.
+func TestM01KeyboardReachesEverything(t *testing.T) {
 	seen := map[string]bool{} // kinds of widgets whose focus was seen
 	for _, s := range scenes() {
 		t.Run(s.name, func(t *testing.T) {
@@ -145,8 +145,8 @@ func (r *rig) hit(text string) {
 	r.press(fyne.KeyReturn)
 }
 
-// TestFirstRunByKeyboard plays a newcomer from the code to the end, with keys alone (A01, D01, M01).
-func TestFirstRunByKeyboard(t *testing.T) {
+// TestM01FirstRunByKeyboard plays a newcomer from the code to the end, with keys alone: rows A01 and D01.
+func TestM01FirstRunByKeyboard(t *testing.T) {
 	r := newRig(t, stage{lang: "en", agent: busyAgent(), status: &control.Status{State: control.NotEnrolled}})
 	r.until("the first run", func() bool { return r.a.guide != nil && r.a.guide.step == stepCode })
 	for _, f := range focusables([]fyne.CanvasObject{r.a.guide.place}) {

@@ -18,8 +18,8 @@ import (
 	"hawser/sync/fault"
 )
 
-// TestPick picks three mails with the keyboard and saves them, following their conversations (C02, C04).
-func TestPick(t *testing.T) {
+// TestC02C04Pick picks three mails with the keyboard and saves them, following their conversations.
+func TestC02C04Pick(t *testing.T) {
 	r := newRig(t, stage{lang: "en", page: PageCapture, agent: busyAgent()})
 	r.agent.Result = control.CaptureResult{Queued: 3}
 	c := r.a.current().(*capturer)
@@ -39,8 +39,8 @@ func TestPick(t *testing.T) {
 	}
 }
 
-// TestPreview shows what would be saved before anything is, and leaves no trace (C03).
-func TestPreview(t *testing.T) {
+// TestC03Preview shows what would be saved before anything is, and leaves no trace.
+func TestC03Preview(t *testing.T) {
 	r := newRig(t, stage{lang: "en", page: PageCapture, agent: busyAgent()})
 	c := r.a.current().(*capturer)
 	r.until("mails", func() bool { return len(c.mails) > 0 })
@@ -80,8 +80,8 @@ func TestSearchAndFolders(t *testing.T) {
 	r.told(`mails "Projekte/Werft Nord" "Angebot" 50`)
 }
 
-// TestDrop saves a mail file that is dropped on the window, and nothing else (C07).
-func TestDrop(t *testing.T) {
+// TestC07Drop saves a mail file that is dropped on the window, and nothing else.
+func TestC07Drop(t *testing.T) {
 	r := newRig(t, stage{lang: "en", agent: busyAgent()})
 	r.agent.Result = control.CaptureResult{Queued: 1}
 	mail := filepath.Join(t.TempDir(), "offer.EML")
@@ -126,8 +126,8 @@ func TestDecide(t *testing.T) {
 	}
 }
 
-// TestUndo deletes from Salesforce only after a second question (C06), and opens the record (G08).
-func TestUndo(t *testing.T) {
+// TestC06G08Undo deletes from Salesforce only after a second question, and opens the record.
+func TestC06G08Undo(t *testing.T) {
 	r := newRig(t, stage{lang: "en", page: PageActivity, agent: busyAgent()})
 	v := r.a.current().(*activity)
 	v.tabs.choose(viewSaved)
@@ -149,8 +149,8 @@ func TestUndo(t *testing.T) {
 	r.told("unsave 398")
 }
 
-// TestWhy answers why a mail was not saved, with the button that changes it (J10).
-func TestWhy(t *testing.T) {
+// TestJ10Why answers why a mail was not saved, with the button that changes it.
+func TestJ10Why(t *testing.T) {
 	r := newRig(t, stage{lang: "en", page: PageActivity, agent: busyAgent()})
 	askWhy(r)
 	r.told("why <canary@example.com>")
@@ -161,8 +161,8 @@ func TestWhy(t *testing.T) {
 	}
 }
 
-// TestRulesActWhenPutToUse edits a draft that counts anew and acts only when it is put to use (D01, D02).
-func TestRulesActWhenPutToUse(t *testing.T) {
+// TestD01D02RulesActWhenPutToUse edits a draft that counts anew and acts only when it is put to use.
+func TestD01D02RulesActWhenPutToUse(t *testing.T) {
 	r := newRig(t, stage{lang: "en", page: PageRules, agent: busyAgent()})
 	p := r.a.current().(*rulesPage)
 	r.until("the rules", func() bool { return p.loaded })
@@ -184,8 +184,8 @@ func TestRulesActWhenPutToUse(t *testing.T) {
 	}
 }
 
-// TestLockedEntries shows where an entry of the blocklist comes from, and no way to take a locked one out (D05).
-func TestLockedEntries(t *testing.T) {
+// TestD05LockedEntries shows where an entry of the blocklist comes from, and no way to take a locked one out.
+func TestD05LockedEntries(t *testing.T) {
 	r := newRig(t, stage{lang: "en", page: PageRules, agent: busyAgent()})
 	p := r.a.current().(*rulesPage)
 	r.until("the rules", func() bool { return p.loaded })
@@ -210,8 +210,8 @@ func TestLockedEntries(t *testing.T) {
 	}
 }
 
-// TestOneLineTurns cuts one connection; the other three stay as they were (J05).
-func TestOneLineTurns(t *testing.T) {
+// TestJ05OneLineTurns cuts one connection; the other three stay as they were.
+func TestJ05OneLineTurns(t *testing.T) {
 	t.Parallel()
 	l := newTexts("en")
 	well := viewHome(busyStatus(), l, now)
@@ -276,7 +276,7 @@ func TestGuideStep(t *testing.T) {
 	}
 }
 
-// TestRequestForIT puts all that an administrator has to know into the clipboard (A09).
+// TestRequestForIT puts all that an administrator has to know into the clipboard: row A09.
 func TestRequestForIT(t *testing.T) {
 	for _, code := range forIT {
 		t.Run(string(code), func(t *testing.T) {
@@ -392,4 +392,19 @@ func TestRuleSummaries(t *testing.T) {
 			t.Errorf("%q, want %q", got, want)
 		}
 	}
+}
+
+// TestLanguage speaks the language that the person chose, and changes it at once.
+func TestLanguage(t *testing.T) {
+	agent := busyAgent()
+	agent.Options[2].Value = "de"
+	r := newRig(t, stage{lang: "en", page: PageSettings, agent: agent})
+	r.until("German", func() bool { return r.a.loc.Lang() == "de" })
+	r.settle()
+	if !slices.ContainsFunc(texts(r.a.win.Content()), func(s said) bool { return s.text == "Einstellungen" }) {
+		t.Error("the page is not German")
+	}
+	r.a.current().(*settings).choose(control.SetLanguage, "en")
+	r.told("set language en")
+	r.until("English", func() bool { return r.a.loc.Lang() == "en" })
 }

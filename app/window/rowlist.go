@@ -100,6 +100,18 @@ func (l *rowList) CreateRenderer() fyne.WidgetRenderer {
 	return &ringed{WidgetRenderer: l.List.CreateRenderer(), ring: l.ring}
 }
 
+// keep chooses a row without telling, and leaves in view what was: added rows came above it.
+func (l *rowList) keep(i, added int) {
+	at := l.GetScrollOffset()
+	l.quiet = true
+	l.UnselectAll()
+	l.Select(i)
+	l.quiet = false
+	if at > 0 {
+		l.ScrollToOffset(at + float32(added)*(l.MinSize().Height+theme.Padding()))
+	}
+}
+
 // reset goes to the top with nothing chosen, after the rows became others.
 func (l *rowList) reset() {
 	l.at = 0

@@ -107,11 +107,11 @@ func (r *rulesPage) try() fyne.CanvasObject {
 		}
 		all.Add(rows(0, sum, m))
 	}
-	buttons := container.New(&wrap{gap: 8}, span, plain(a.t("window.try-run"), func() { r.run(false) }))
+	acts := buttons(span, plain(a.t("window.try-run"), func() { r.run(false) }))
 	if d := r.tried; d != nil && len(d.Items) > 0 {
-		buttons.Add(plain(a.t("window.try-show"), func() { r.a.showTried(*d) }))
+		acts.Add(plain(a.t("window.try-show"), func() { r.a.showTried(*d) }))
 	}
-	all.Add(buttons)
+	all.Add(aligned(acts))
 	return all
 }
 
@@ -169,5 +169,5 @@ func (a *app) chips(c chips) fyne.CanvasObject {
 		}
 	}
 	field.OnSubmitted = func(string) { add() }
-	return rows(8, box, container.New(&flex{least: 220, front: true}, field, plain(a.t("window.add"), add)))
+	return aligned(rows(8, box, container.New(&flex{least: 220, front: true}, field, plain(a.t("window.add"), add))))
 }

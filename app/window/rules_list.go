@@ -31,9 +31,9 @@ func (r *rulesPage) rules() fyne.CanvasObject {
 		all.Add(empty(glyphRules, a.t("window.list-empty"), a.t("window.list-empty-body")))
 	}
 	all.Add(gapOf(gapSmall))
-	all.Add(cols(0, plain(a.t("window.list-add"), func() {
+	all.Add(aligned(buttons(plain(a.t("window.list-add"), func() {
 		r.edit(capture.Rule{ID: freeID(r.draft.Rules), Action: capture.Allow}, func(rule capture.Rule) { r.draft.Rules = append(r.draft.Rules, rule) })
-	})))
+	}))))
 	return all
 }
 

@@ -70,10 +70,9 @@ func (s *settings) line(one control.Setting) fyne.CanvasObject {
 		words.Add(from)
 	}
 	change := func(v string) {
-		if v == one.Value {
-			return
+		if v != one.Value {
+			s.choose(one.Key, v)
 		}
-		a.tell(func(ctx context.Context, g control.Agent) error { return g.Change(ctx, one.Key, v) }, s.fetch)
 	}
 	var set fyne.CanvasObject
 	switch {
@@ -107,6 +106,17 @@ func (s *settings) line(one control.Setting) fyne.CanvasObject {
 		set = container.NewGridWrap(fyne.NewSize(260*scale(), e.MinSize().Height), e)
 	}
 	return container.New(&flex{least: 240, front: true}, words, set)
+}
+
+// choose changes a setting.
+func (s *settings) choose(key, v string) {
+	a := s.a
+	a.tell(func(ctx context.Context, g control.Agent) error { return g.Change(ctx, key, v) }, func() {
+		if key == control.SetLanguage {
+			a.speak(v)
+		}
+		s.fetch()
+	})
 }
 
 func (a *app) settingName(key string) string {
@@ -224,7 +234,7 @@ func (s *settings) forget() fyne.CanvasObject {
 		})
 	}
 	field.OnSubmitted = func(string) { do() }
-	return rows(gapSmall, head(a.t("window.forget-head"), a.t("window.forget-body")), container.New(&flex{least: 240, front: true}, field, plain(a.t("window.forget-do"), do)), answer)
+	return rows(gapSmall, head(a.t("window.forget-head"), a.t("window.forget-body")), aligned(container.New(&flex{least: 240, front: true}, field, plain(a.t("window.forget-do"), do))), answer)
 }
 
 func recordLines(list []control.JournalItem) string {
@@ -257,5 +267,5 @@ func (s *settings) accounts() fyne.CanvasObject {
 		})
 	})
 	return rows(gapSmall, head(a.t("window.accounts-head"), a.t("window.accounts-body")),
-		container.New(&wrap{gap: 8}, out(sideMail), out(sideSalesforce), end))
+		aligned(buttons(out(sideMail), out(sideSalesforce), end)))
 }

@@ -147,11 +147,11 @@ func (s *shell) gone() {
 	a := s.a
 	parts := rows(gapSmall, cardTitle(a.t("window.gone-title")), label(a.t("window.gone-body")), label(a.t("window.gone-fix")))
 	if a.cfg.Start != nil {
-		parts.Add(cols(0, primary(a.t("window.gone-start"), func() {
+		parts.Add(aligned(buttons(primary(a.t("window.gone-start"), func() {
 			if err := a.cfg.Start(); err != nil {
 				s.notify(toneError, a.sorry(err))
 			}
-		})))
+		}))))
 	}
 	s.put(a.page, page(a.t("window.page-"+a.page), "", tinted(toneNeutral, parts)))
 }

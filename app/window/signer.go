@@ -96,10 +96,10 @@ func (s *signer) step(ctx context.Context, st control.SignInStep) {
 		words.Add(cols(0, quiet(a.t("window.copy-address"), func() { a.copy(st.URL) })))
 	}
 	s.put(tinted(toneBusy, rows(8, container.NewBorder(nil, nil, container.NewVBox(turn), nil, words),
-		cols(0, plain(a.t("window.cancel"), func() {
+		aligned(buttons(plain(a.t("window.cancel"), func() {
 			s.stop()
 			s.put(rows(0))
-		})))))
+		}))))))
 }
 
 // refused says why it did not work. What an administrator has to do can be copied for them.
@@ -117,12 +117,12 @@ func (s *signer) refused(f *fault.Error) {
 	if slices.Contains(forIT, f.Code) {
 		t = toneWarning
 	}
-	buttons := container.New(&wrap{gap: 8}, plain(a.t("window.again"), s.start))
+	acts := buttons(plain(a.t("window.again"), s.start))
 	if slices.Contains(forIT, f.Code) {
-		buttons.Add(newButton(a.t("window.copy-request"), glyphCopy, func() { s.copyRequest(f) }))
+		acts.Add(newButton(a.t("window.copy-request"), glyphCopy, func() { s.copyRequest(f) }))
 	}
 	s.put(tinted(t, container.NewBorder(nil, nil, lead(t.icon()), nil,
-		rows(4, rows(-8, bold(title), label(body), label(fix)), inset(4, buttons)))))
+		rows(4, rows(-8, bold(title), label(body), label(fix)), aligned(acts)))))
 }
 
 // copyRequest puts what an administrator has to know into the clipboard.

@@ -34,8 +34,8 @@ func over(a, b color.NRGBA) color.NRGBA {
 	return color.NRGBA{R: mix(a.R, b.R), G: mix(a.G, b.G), B: mix(a.B, b.B), A: 255}
 }
 
-// TestContrast holds text to 4.5:1 and marks to 3:1 on everything they stand on, in both shades.
-func TestContrast(t *testing.T) {
+// TestM03Contrast holds text to 4.5:1 and marks to 3:1 on everything they stand on, in both shades.
+func TestM03Contrast(t *testing.T) {
 	t.Parallel()
 	type name = fyne.ThemeColorName
 	grounds := []name{theme.ColorNameBackground, colorSurface, colorSide, colorAccentSoft, colorGoodSoft, colorWarningSoft, colorErrorSoft, colorNeutralSoft,
@@ -75,8 +75,8 @@ func TestContrast(t *testing.T) {
 	}
 }
 
-// TestTextGrows holds sizes of text to the factor chosen, and nothing else to it.
-func TestTextGrows(t *testing.T) {
+// TestM03TextGrows holds sizes of text to the factor chosen, and nothing else to it.
+func TestM03TextGrows(t *testing.T) {
 	t.Parallel()
 	one, two := skin{Look{Text: 1}}, skin{Look{Text: 2}}
 	for name := range textSizes {

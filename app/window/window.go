@@ -34,6 +34,9 @@ var Pages = []string{PageHome, PageCapture, PageActivity, PageRules, PageCalenda
 // redial is how long the window waits before it looks for an agent that was not there.
 const redial = time.Second
 
+// tickTime is how often a page that is in view tells its times anew.
+const tickTime = 30 * time.Second
+
 // Config is what [Run] needs. Dir, Lang and Version are required.
 type Config struct {
 	Dir     string // the agent's control directory
@@ -99,20 +102,57 @@ func newApp(ctx context.Context, f fyne.App, w fyne.Window, cfg Config) *app {
 	if !slices.Contains(Pages, cfg.Page) {
 		cfg.Page = PageHome
 	}
-	a := &app{cfg: cfg, loc: text.New(cfg.Lang), fyne: f, win: w, ctx: ctx, screens: map[string]screen{}}
+	a := &app{cfg: cfg, fyne: f, win: w, ctx: ctx}
 	a.look = loadLook(f.Preferences())
 	f.Settings().SetTheme(skin{a.look})
-	a.shell = newShell(a)
-	w.SetContent(a.shell.object())
 	a.shortcuts()
 	w.SetOnDropped(a.dropped)
-	a.open(cfg.Page)
+	a.page = cfg.Page
+	a.build(cfg.Lang)
 	return a
+}
+
+// build makes everything that is drawn, in a language.
+func (a *app) build(lang string) {
+	a.loc, a.guide, a.screens = text.New(lang), nil, map[string]screen{}
+	a.closeSheet()
+	a.shell = newShell(a)
+	a.win.SetContent(a.shell.object())
+	a.open(a.page)
+}
+
+// speak changes to the language that the person chose in the agent's settings; "" is the desktop's.
+func (a *app) speak(lang string) {
+	if lang == "" {
+		lang = a.cfg.Lang
+	}
+	if text.New(lang).Lang() == a.loc.Lang() {
+		return
+	}
+	guided := a.guide != nil
+	a.build(lang)
+	a.shell.show(a.status)
+	if guided {
+		a.setUp()
+	}
+}
+
+// language asks the agent which language the person chose.
+func (a *app) language() {
+	ask(a, func(ctx context.Context, g control.Agent) ([]control.Setting, error) { return g.Settings(ctx) },
+		func(list []control.Setting, err error) {
+			for _, s := range list { // none, when err says why: the desktop's language stays
+				if err == nil && s.Key == control.SetLanguage {
+					a.speak(s.Value)
+				}
+			}
+		})
 }
 
 // start begins to follow the agent.
 func (a *app) start() {
-	a.tasks.Go(func() { a.follow() })
+	a.tasks.Go(a.follow)
+	a.tasks.Go(a.tick)
 }
 
 // t returns the text of id, and tf one with data filled in.
@@ -147,11 +187,32 @@ func (a *app) follow() {
 	}
 }
 
+// tick keeps "two minutes ago" true.
+func (a *app) tick() {
+	t := time.NewTicker(tickTime)
+	defer t.Stop()
+	for {
+		select {
+		case <-a.ctx.Done():
+			return
+		case <-t.C:
+			a.cfg.do(func() {
+				if a.agent != nil && a.guide == nil {
+					a.current().show(a.status)
+				}
+			})
+		}
+	}
+}
+
 // arrived takes a status over.
 func (a *app) arrived(agent control.Agent, s control.Status) {
 	again := a.agent == nil
 	a.agent, a.status, a.known = agent, s, true
 	a.shell.show(s)
+	if again {
+		a.language()
+	}
 	if a.guide == nil && !a.left && needsGuide(s) {
 		a.setUp()
 		return
@@ -185,14 +246,14 @@ func (a *app) lost() {
 func (a *app) current() screen {
 	s, ok := a.screens[a.page]
 	if !ok {
-		s = a.build(a.page)
+		s = a.screen(a.page)
 		a.screens[a.page] = s
 	}
 	return s
 }
 
-// build makes a screen at its first use.
-func (a *app) build(page string) screen {
+// screen makes a page at its first use.
+func (a *app) screen(page string) screen {
 	switch page {
 	case PageCapture:
 		return newCapture(a)
