@@ -83,9 +83,10 @@ var errEnough = fault.New(fault.TooManyRequests, "read mailbox", nil)
 // acquaint looks up the people that the rules ask for, a hundred to a call.
 func (a *Agent) acquaint(ctx context.Context, set *rules.Set, msgs []rules.Message) error {
 	var ask []string
+	var asking []*rules.Message // the others stay unknown: after an edit they may be asked about, too
 	for i := range msgs {
 		if msgs[i].People == nil && set.Decide(msgs[i], "", false).Verdict == rules.Ask {
-			ask = append(ask, set.People(msgs[i])...)
+			ask, asking = append(ask, set.People(msgs[i])...), append(asking, &msgs[i])
 		}
 	}
 	if len(ask) == 0 {
@@ -96,10 +97,8 @@ func (a *Agent) acquaint(ctx context.Context, set *rules.Set, msgs []rules.Messa
 	if err != nil {
 		return err
 	}
-	for i := range msgs {
-		if msgs[i].People == nil {
-			msgs[i].People = types
-		}
+	for _, m := range asking {
+		m.People = types
 	}
 	return nil
 }
