@@ -1,6 +1,7 @@
 package shape
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -101,7 +102,7 @@ var hostile = []string{
 	`<label for=x>click</label><iframe src=https://x.example/ srcdoc="<script>alert(1)</script>"></iframe>`,
 	`<img src=https://x.example/t.gif><img srcset="https://x.example/t.gif 1x"><video poster=https://x.example/p><source src=https://x.example/s></video><audio src=https://x.example/a>`,
 	`<table background=https://x.example/b><td background="https://x.example/b">x`, `<body background=https://x.example/b bgcolor=red>x`,
-	`<p style="background-image:url(https://x.example/a)">x`, `<p style="color:\75\72\6c(https://x.example/a)">x`, `<p style="width:expression(alert(1))">x`,
+	`<p style="background-image:url(https://x.example/a)">x`, `<p style="color:\75\72\6c(https://x.example/a)">x`, `<p style="width:expression(alert(1))">x`, `<p style="color:rgb(url(https:x.example))">x`,
 	`<p style="border:1px solid;background-color:red;content:url(https://x.example/)">x`, `<p style="font-family:'x';behavior:url(#default#time2)">x`,
 	`<a href="javascript:alert(1)">x</a><a href="java&#10;script:alert(1)">x</a><a href=" &#14; javascript:alert(1)">x</a><a href="data:text/html,<script>alert(1)</script>">x</a><a href="vbscript:x">x</a><a href="file:///etc/passwd">x</a>`,
 	`<object data=https://x.example/><embed src=https://x.example/></object><applet code=x></applet><frameset><frame src=https://x.example/></frameset>`,
@@ -135,6 +136,10 @@ func checkSafe(t *testing.T, source, out string) {
 	}
 }
 
+// plainDeclaration is a property that places and loads nothing, and a value that is no call but of a
+// colour's.
+var plainDeclaration = regexp.MustCompile(`^(-[a-z]+-|mso-|prince-)?(` + strings.Join(styles, "|") + `|display): ([^()\\/<>@{}]|(rgb|hsl)a?\([0-9., %]+\))*$`)
+
 func checkAttr(t *testing.T, source string, a html.Attribute) {
 	t.Helper()
 	value := strings.ToLower(a.Val)
@@ -145,8 +150,8 @@ func checkAttr(t *testing.T, source string, a html.Attribute) {
 		}
 	case a.Key == "rel":
 	case a.Key == "style":
-		for _, bad := range []string{"url", "expression", "position", "behavior", "import", "\\", "@", "content"} {
-			if strings.Contains(value, bad) {
+		for declaration := range strings.SplitSeq(value, "; ") {
+			if !plainDeclaration.MatchString(declaration) {
 				t.Errorf("%.200q keeps style %q", source, a.Val)
 			}
 		}
