@@ -23,10 +23,10 @@ import (
 )
 
 // wanted are the pages there have to be.
-var wanted = []string{"configuration", "google-admin", "hawserd", "joining", "marking-mail", "microsoft-admin", "other-imap", "privacy", "rules", "salesforce-admin", "signing-in", "status"}
+var wanted = []string{"configuration", "desktop", "google-admin", "hawserd", "joining", "marking-mail", "microsoft-admin", "other-imap", "privacy", "rules", "salesforce-admin", "signing-in", "status"}
 
 // forEverybody are the pages for people who know nothing of programs.
-var forEverybody = []string{"joining", "marking-mail", "privacy", "rules", "signing-in", "status"}
+var forEverybody = []string{"desktop", "joining", "marking-mail", "privacy", "rules", "signing-in", "status"}
 
 // elsewhere is what pages name that is not ours: other programs' commands, servers and settings.
 var elsewhere = []string{
