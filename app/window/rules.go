@@ -33,7 +33,7 @@ type rulesPage struct {
 }
 
 // The cards of the page, in their order.
-var ruleCards = []string{"automatic", "try", "rules", "block", "hold", "content", "kinds"}
+var ruleCards = []string{"automatic", "try", "rules", "block", "hold", "content", "match", "kinds"}
 
 func newRules(a *app) screen {
 	r := &rulesPage{a: a, days: 7, cards: rows(gap), foot: container.NewStack(), parts: map[string]*fyne.Container{}}
@@ -98,7 +98,7 @@ func (r *rulesPage) redraw(cards ...string) {
 	if !r.loaded {
 		return
 	}
-	draw := map[string]func() fyne.CanvasObject{"automatic": r.automatic, "try": r.try, "rules": r.rules, "block": r.block, "hold": r.hold, "content": r.content, "kinds": r.kinds}
+	draw := map[string]func() fyne.CanvasObject{"automatic": r.automatic, "try": r.try, "rules": r.rules, "block": r.block, "hold": r.hold, "content": r.content, "match": r.match, "kinds": r.kinds}
 	for _, c := range cards {
 		r.put(c, card(draw[c]()))
 	}

@@ -158,3 +158,29 @@ func (r *rulesPage) kinds() fyne.CanvasObject {
 	}
 	return all
 }
+
+// orders are the ways to rank types of records; the first is that of nobody's choice.
+var orders = [][]string{{"Contact", "Lead", "User"}, {"Lead", "Contact", "User"}, {"User", "Contact", "Lead"}}
+
+// match is about the records that mails are saved to, and the mark that saved mails get.
+func (r *rulesPage) match() fyne.CanvasObject {
+	a := r.a
+	var names []string
+	at := 0
+	for i, o := range orders {
+		var words []string
+		for _, t := range o {
+			words = append(words, a.kindOf(t))
+		}
+		names = append(names, strings.Join(words, ", "))
+		if slices.Equal(o, r.draft.Order) {
+			at = i
+		}
+	}
+	order := newChoice(names, func(i int) { r.draft.Order = slices.Clone(orders[i]); r.edited() })
+	order.pick(at)
+	mark := widget.NewCheck(a.t("window.match-writeback"), func(on bool) { r.draft.WriteBack = on; r.edited() })
+	mark.Checked = r.draft.WriteBack
+	return rows(gapSmall, head(a.t("window.match-head"), a.t("window.match-body")), setting(a.t("window.match-order"), order),
+		rows(-10, mark, caption(a.t("window.match-writeback-body"))))
+}
