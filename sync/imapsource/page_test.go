@@ -72,6 +72,13 @@ func TestPages(t *testing.T) {
 			if !slices.Equal(nums, []int{25, 20, 15, 10, 5}) || turned != 3 {
 				t.Errorf("in the text: %d pages: %v", turned, nums)
 			}
+			// What a sender's name has is not looked for in the text as well, on no page.
+			d.add("Other", []byte("Subject: mail 1\r\n\r\nabout eva\r\n"))
+			d.add("Other", []byte("From: Eva <eva@example.net>\r\nSubject: mail 2\r\n\r\nx\r\n"))
+			page, err := src.Page(t.Context(), imapsource.PageRequest{Folder: "Other", Search: "eva", Before: 2, Limit: 2})
+			if err != nil || len(page.Items) != 0 {
+				t.Errorf("below the last of them: %v, %v", listed(t, page.Items), err)
+			}
 			if nums, _ := pages(t, src, imapsource.PageRequest{Folder: "INBOX", Search: "quoted", In: imapsource.InSubject, Limit: 2}, nil); nums != nil {
 				t.Errorf("not in the subject: %v", nums)
 			}

@@ -40,7 +40,7 @@ type Config struct {
 	Capability string
 	// SASL are the token mechanisms offered; "": "xoauth2 oauthbearer".
 	SASL string
-	// Zone is the server's time zone the way POSIX writes TZ, such as "X+12" for twelve hours behind
+	// Zone is the server's time zone the way POSIX writes TZ, such as "AAA+12" for twelve hours behind
 	// UTC; "": that of the test.
 	Zone string
 }
