@@ -2,6 +2,7 @@ package agent_test
 
 import (
 	"fmt"
+	"os/exec"
 	"slices"
 	"strings"
 	"sync"
@@ -181,4 +182,38 @@ func TestJ07SignInExpired(t *testing.T) {
 		t.Errorf("notices %+v", all)
 	}
 	p.awaitLabel(t, "Up to date")
+}
+
+// TestJ04FiveStarts: whoever starts the program again and again has one agent and one icon.
+func TestJ04FiveStarts(t *testing.T) {
+	s := bareScene(t, nil)
+	p := startPanel(t, s.user.address())
+	s.user.launchWithIcon()
+	p.awaitLabel(t, "Sign in to Salesforce")
+	for range 4 {
+		again := exec.CommandContext(t.Context(), s.user.binary, "run")
+		again.Env = s.user.env
+		ended := make(chan string, 1)
+		go func() {
+			out, _ := again.CombinedOutput() // it ends with a code when there is no window to show
+			ended <- string(out)
+		}()
+		select {
+		case out := <-ended:
+			if code := again.ProcessState.ExitCode(); code != 0 && !strings.Contains(out, string(fault.AlreadyRunning)) {
+				t.Errorf("another start: exit code %d\n%s", code, out)
+			}
+		case <-time.After(30 * time.Second):
+			t.Fatal("another start runs on")
+		}
+	}
+	if n, _ := p.icons(); n != 1 {
+		t.Errorf("%d icons were registered", n)
+	}
+	select {
+	case <-s.user.exited:
+		t.Error("the first agent is gone")
+	default:
+	}
+	s.user.status()
 }
