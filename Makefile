@@ -46,7 +46,7 @@ bench: deps ## the numbers we promise, each beside its raw limit and a rival, me
 cross: ## Windows built for amd64 and arm64, macOS vetted
 	@mkdir -p dist/windows-amd64 dist/windows-arm64
 	@for arch in amd64 arm64; do GOOS=windows GOARCH=$$arch go build $(GOFLAGS_BUILD) -o dist/windows-$$arch/ ./app/cmd/hawser; done
-	@GOOS=darwin go vet ./sync/... ./auth/... ./store/... ./app/config ./app/control ./app/logging ./app/text
+	@GOOS=darwin go vet ./sync/... ./auth/... ./store/... ./app/config ./app/control ./app/logging ./app/text ./app/tray ./app/notice ./app/desktop
 
 rows: ## what is promised, row by row, and the tests of each
 	@go test -short -count=1 -run '^TestRows$$' -v ./app/agent | sed -n 's/.*rows_test.go:[0-9]*: //p'
