@@ -24,9 +24,9 @@ func ask(t testing.TB, d *DB, n int, q *capture.Question) int64 {
 	return id
 }
 
-// TestFeatureE02AskedOnce: the question waits with the mail, the answer goes with the job and holds
+// TestE02AskedOnce: the question waits with the mail, the answer goes with the job and holds
 // for the next time.
-func TestFeatureE02AskedOnce(t *testing.T) {
+func TestE02AskedOnce(t *testing.T) {
 	t.Parallel()
 	ctx, dir := t.Context(), t.TempDir()
 	d := open(t, filepath.Join(dir, "queue.db"))
@@ -85,8 +85,8 @@ func TestFeatureE02AskedOnce(t *testing.T) {
 	check(t, d)
 }
 
-// TestFeatureE04SaveWithoutLink: an unmatched mail is queued by an answer without a question.
-func TestFeatureE04SaveWithoutLink(t *testing.T) {
+// TestE04SaveWithoutLink: an unmatched mail is queued by an answer without a question.
+func TestE04SaveWithoutLink(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	d := open(t, filepath.Join(t.TempDir(), "queue.db"))

@@ -30,8 +30,8 @@ func reason(t testing.TB, d *DB, n int) Reason {
 	return r
 }
 
-// TestFeatureJ10LedgerAnswers: for every mail that was seen, one reason.
-func TestFeatureJ10LedgerAnswers(t *testing.T) {
+// TestJ10LedgerAnswers: for every mail that was seen, one reason.
+func TestJ10LedgerAnswers(t *testing.T) {
 	t.Parallel()
 	d := open(t, filepath.Join(t.TempDir(), "queue.db"))
 	now := time.Date(2026, 5, 1, 8, 0, 0, 0, time.UTC)

@@ -12,9 +12,9 @@ import (
 	"hawser/sync/match"
 )
 
-// TestFeatureG09Forget: nothing about the address is left but what others said, and the records that
+// TestG09Forget: nothing about the address is left but what others said, and the records that
 // exist are named once.
-func TestFeatureG09Forget(t *testing.T) {
+func TestG09Forget(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	d := open(t, filepath.Join(t.TempDir(), "queue.db"))

@@ -25,8 +25,8 @@ func save(t testing.TB, d *DB, n int, o deliver.Outcome) int64 {
 	return o.Job
 }
 
-// TestFeatureG08Journal: what the first step learned is in the line that the last one writes, sealed.
-func TestFeatureG08Journal(t *testing.T) {
+// TestG08Journal: what the first step learned is in the line that the last one writes, sealed.
+func TestG08Journal(t *testing.T) {
 	t.Parallel()
 	ctx, dir := t.Context(), t.TempDir()
 	d := open(t, filepath.Join(dir, "queue.db"))
@@ -86,9 +86,9 @@ func TestJournalByPages(t *testing.T) {
 	}
 }
 
-// TestFeatureC06Unsave: the mail is filtered, its line stays and says so; picked by hand it is saved
+// TestC06Unsave: the mail is filtered, its line stays and says so; picked by hand it is saved
 // again with a line of its own.
-func TestFeatureC06Unsave(t *testing.T) {
+func TestC06Unsave(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	d := open(t, filepath.Join(t.TempDir(), "queue.db"))

@@ -49,9 +49,9 @@ func followed(t testing.TB, d *DB, mails ...[]string) []int64 {
 	return ids
 }
 
-// TestFeatureC04Thread: later mails are found, even those that name only a mail that was saved
+// TestC04Thread: later mails are found, even those that name only a mail that was saved
 // meanwhile; after Stop they are not.
-func TestFeatureC04Thread(t *testing.T) {
+func TestC04Thread(t *testing.T) {
 	t.Parallel()
 	ctx, path := t.Context(), filepath.Join(t.TempDir(), "queue.db")
 	d := open(t, path)

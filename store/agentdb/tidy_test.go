@@ -21,9 +21,9 @@ func tidy(t testing.TB, d *DB) Tidied {
 	return got
 }
 
-// TestFeatureE04Expiry: an unmatched mail is given up after 14 days, not before, and nothing of it
+// TestE04Expiry: an unmatched mail is given up after 14 days, not before, and nothing of it
 // is left on the disk.
-func TestFeatureE04Expiry(t *testing.T) {
+func TestE04Expiry(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	d := open(t, filepath.Join(dir, "queue.db"))
