@@ -192,7 +192,9 @@ func TestCapabilitySets(t *testing.T) {
 			if got := everything(t, src, some...); got != want {
 				t.Errorf("%s %v: got\n%s\nwant\n%s", kind, caps, got, want)
 			}
-			flagged(t, d, src, "$Later")
+			if kind == "lying" { // TestMasks does it with what is missing
+				flagged(t, d, src, "$Later")
+			}
 			src.Close()
 		}
 	}

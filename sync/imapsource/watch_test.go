@@ -198,6 +198,7 @@ func TestWatchWithoutIdle(t *testing.T) {
 			}
 			s.start()
 			cfg := quick(config(s.addr, s.tls, "alice@example.org", "token"))
+			cfg.Timeouts.Answer = 20 * time.Second
 			w := watch(t, cfg, "INBOX")
 			within(t, 20*time.Second, "the change told by NOOP", func() bool { return w.changed() == 2 })
 			if s.logins != 1 {
