@@ -5,7 +5,6 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/dialog"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
@@ -69,7 +68,7 @@ func (v *activity) ask(it control.QueueItem) fyne.CanvasObject {
 	options := widget.NewRadioGroup(names, nil)
 	options.Required = true
 	options.SetSelected(names[0])
-	remember := widget.NewCheck(a.t("window.ask-remember"), nil)
+	remember := newCheck(a.t("window.ask-remember"), nil)
 	answer := primary(a.t("window.ask-answer"), func() {
 		v.act(func(ctx context.Context, g control.Agent) error {
 			return g.Answer(ctx, it.ID, control.Answer{Option: ids[options.Selected], Remember: remember.Checked})
@@ -178,17 +177,4 @@ func (v *activity) undo(l control.JournalItem) {
 			a.shell.notify(toneGood, a.t("window.done-undo"))
 		})
 	})
-}
-
-// confirm asks before something that cannot be taken back.
-func (a *app) confirm(head, body, yes string, do func()) {
-	words := label(body)
-	d := dialog.NewCustomWithoutButtons(head, container.New(&middle{most: 460}, inset(4, words)), a.win)
-	no := plain(a.t("window.cancel"), d.Hide)
-	sure := plain(yes, func() { d.Hide(); do() })
-	sure.Importance = widget.DangerImportance
-	d.SetButtons([]fyne.CanvasObject{no, sure})
-	d.Resize(fyne.NewSize(min(520*scale(), a.win.Canvas().Size().Width-40), 0))
-	d.Show()
-	a.win.Canvas().Focus(no)
 }

@@ -6,7 +6,6 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/widget"
 
 	"hawser/app/control"
 	"hawser/sync/fault"
@@ -15,7 +14,7 @@ import (
 // whyView answers why one mail was not saved.
 type whyView struct {
 	a      *app
-	field  *widget.Entry
+	field  *field
 	answer *fyne.Container
 	turn   int
 	all    fyne.CanvasObject

@@ -65,11 +65,11 @@ func texts(o fyne.CanvasObject) []said {
 			return add(o, o.Text)
 		case *button:
 			return add(o, o.Text)
-		case *widget.Check:
+		case *check:
 			return add(o, o.Text)
 		case *choice:
 			return add(o, append([]string{o.Selected, o.PlaceHolder}, o.Options...)...)
-		case *widget.Entry:
+		case *field:
 			return add(o, o.PlaceHolder, o.Text)
 		case *widget.RadioGroup:
 			return add(o, o.Options...)
@@ -251,7 +251,7 @@ func roomy(t *testing.T, r *rig, root fyne.CanvasObject) {
 			text, own = o.Text, o.Truncation != fyne.TextTruncateOff
 		case *button:
 			text = o.Text
-		case *widget.Check:
+		case *check:
 			text = o.Text
 		case *choice:
 			text = o.Selected

@@ -51,13 +51,17 @@ func (b *button) FocusLost() {
 	lit(b.ring, false)
 }
 
-// TypedKey implements fyne.Focusable.
+// TypedKey implements fyne.Focusable. Fyne's own button gives the focus up when it is pressed, as if
+// a mouse had done it, and whoever works with keys would begin again at the top of the window.
 func (b *button) TypedKey(ev *fyne.KeyEvent) {
-	if (ev.Name == fyne.KeyReturn || ev.Name == fyne.KeyEnter) && !b.Disabled() {
-		b.Tapped(nil)
-		return
+	switch ev.Name {
+	case fyne.KeyReturn, fyne.KeyEnter, fyne.KeySpace:
+		if !b.Disabled() && b.OnTapped != nil {
+			b.OnTapped()
+		}
+	default:
+		pass(b, ev)
 	}
-	b.Button.TypedKey(ev)
 }
 
 // CreateRenderer implements fyne.Widget.

@@ -30,7 +30,7 @@ type capturer struct {
 	picked  map[string]control.Mail
 
 	folder *choice
-	search *widget.Entry
+	search *field
 	list   *rowList
 	place  *fyne.Container // the list, or what stands for it
 	view   *preview

@@ -13,7 +13,7 @@ import (
 type pickBar struct {
 	c            *capturer
 	picked       *widget.Label
-	follow, past *widget.Check
+	follow, past *check
 	files        *choice
 	save         *button
 	state        *widget.Label
@@ -25,9 +25,9 @@ type pickBar struct {
 func newPickBar(c *capturer) *pickBar {
 	a := c.a
 	b := &pickBar{c: c, picked: short(""), state: muted(""), meter: newMeter()}
-	b.past = widget.NewCheck(a.t("window.capture-past"), nil)
+	b.past = newCheck(a.t("window.capture-past"), nil)
 	b.past.Disable()
-	b.follow = widget.NewCheck(a.t("window.capture-follow"), func(on bool) {
+	b.follow = newCheck(a.t("window.capture-follow"), func(on bool) {
 		if on {
 			b.past.Enable()
 		} else {

@@ -57,6 +57,7 @@ func (g *guide) move(step string) {
 	g.step = step
 	g.draw(step)
 	g.steps()
+	g.a.focusFirst(g.place)
 }
 
 // steps lists all of them: those behind with a tick, the one in view, those ahead.

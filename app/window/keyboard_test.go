@@ -150,7 +150,7 @@ func TestM01FirstRunByKeyboard(t *testing.T) {
 	r := newRig(t, stage{lang: "en", agent: busyAgent(), status: &control.Status{State: control.NotEnrolled}})
 	r.until("the first run", func() bool { return r.a.guide != nil && r.a.guide.step == stepCode })
 	for _, f := range focusables([]fyne.CanvasObject{r.a.guide.place}) {
-		if e, ok := f.(interface{ TypedRune(rune) }); ok && fmt.Sprintf("%T", f) == "*widget.Entry" {
+		if e, ok := f.(*field); ok {
 			for _, c := range "hawser-code-1" {
 				e.TypedRune(c)
 			}
@@ -224,5 +224,39 @@ func TestShortcuts(t *testing.T) {
 	r.shortcut(fyne.Key0)
 	if r.a.look.Text != 1 {
 		t.Errorf("text is %v", r.a.look.Text)
+	}
+}
+
+// TestFocusStays moves a rule with the keyboard, twice: the focus stays on the arrow. Escape closes
+// what is over the page, whatever has the focus.
+func TestFocusStays(t *testing.T) {
+	r := newRig(t, stage{lang: "en", page: PageRules, agent: busyAgent()})
+	p := r.a.current().(*rulesPage)
+	r.until("the rules", func() bool { return p.loaded })
+	var arrows []*button
+	for _, f := range focusables([]fyne.CanvasObject{p.parts["rules"]}) {
+		if b, ok := f.(*button); ok && b.Icon == fyne.Resource(glyphDown) {
+			arrows = append(arrows, b)
+		}
+	}
+	if len(arrows) == 0 {
+		t.Fatal("no arrows")
+	}
+	r.a.win.Canvas().Focus(arrows[0])
+	r.press(fyne.KeyReturn)
+	if b, ok := r.a.win.Canvas().Focused().(*button); !ok || b == arrows[0] || p.draft.Rules[1].ID != "r1" {
+		t.Fatalf("the focus is on %v, the rules are %v", r.a.win.Canvas().Focused(), p.draft.Rules)
+	}
+	r.press(fyne.KeyReturn)
+	if p.draft.Rules[0].ID != "r1" && p.draft.Rules[1].ID != "r1" && p.draft.Rules[2].ID != "r1" {
+		t.Errorf("the rules are %v", p.draft.Rules)
+	}
+	editRule(r)
+	if _, ok := r.a.win.Canvas().Focused().(*field); !ok {
+		t.Errorf("the focus is on %T", r.a.win.Canvas().Focused())
+	}
+	r.press(fyne.KeyEscape)
+	if r.a.over != nil {
+		t.Error("Escape does not close the rule")
 	}
 }

@@ -121,6 +121,17 @@ func (c *choice) pick(i int) {
 	}
 }
 
+// TypedKey implements fyne.Focusable. Enter opens the list, as the space bar does.
+func (c *choice) TypedKey(ev *fyne.KeyEvent) {
+	switch {
+	case pass(c, ev):
+	case ev.Name == fyne.KeyReturn, ev.Name == fyne.KeyEnter:
+		c.Select.TypedKey(&fyne.KeyEvent{Name: fyne.KeySpace})
+	default:
+		c.Select.TypedKey(ev)
+	}
+}
+
 // MinSize implements fyne.CanvasObject.
 func (c *choice) MinSize() fyne.Size {
 	m := c.Select.MinSize()

@@ -59,7 +59,7 @@ func newRowList(length func() int, view func(i int) rowView) *rowList {
 // TypedKey implements fyne.Focusable.
 func (l *rowList) TypedKey(ev *fyne.KeyEvent) {
 	n := l.Length()
-	if n == 0 {
+	if pass(l, ev) || n == 0 {
 		return
 	}
 	at := l.at

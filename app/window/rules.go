@@ -99,9 +99,11 @@ func (r *rulesPage) redraw(cards ...string) {
 		return
 	}
 	draw := map[string]func() fyne.CanvasObject{"automatic": r.automatic, "try": r.try, "rules": r.rules, "block": r.block, "hold": r.hold, "content": r.content, "match": r.match, "kinds": r.kinds}
-	for _, c := range cards {
-		r.put(c, card(draw[c]()))
-	}
+	r.a.keepFocus(r.cards, func() {
+		for _, c := range cards {
+			r.put(c, card(draw[c]()))
+		}
+	})
 	r.foot.Objects = nil
 	if r.changed() {
 		r.foot.Objects = []fyne.CanvasObject{r.bar()}

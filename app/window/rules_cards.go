@@ -27,7 +27,7 @@ func (a *app) locked(text string) fyne.CanvasObject {
 // automatic is the switch of all, with where and how far back.
 func (r *rulesPage) automatic() fyne.CanvasObject {
 	a := r.a
-	on := widget.NewCheck(a.t("window.auto-on"), func(on bool) {
+	on := newCheck(a.t("window.auto-on"), func(on bool) {
 		r.draft.Automatic = on
 		r.edited()
 	})
@@ -78,7 +78,7 @@ func (r *rulesPage) where() fyne.CanvasObject {
 		}
 	}
 	for _, f := range order {
-		c := widget.NewCheck(names[f], func(on bool) {
+		c := newCheck(names[f], func(on bool) {
 			r.draft.Folders = slices.DeleteFunc(r.draft.Folders, func(s string) bool { return s == f })
 			if on {
 				r.draft.Folders = append(r.draft.Folders, f)

@@ -7,7 +7,6 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/layout"
-	"fyne.io/fyne/v2/widget"
 
 	"hawser/sync/capture"
 )
@@ -19,7 +18,7 @@ var recordTypes = []string{"Contact", "Lead", "User", "Account", "Opportunity", 
 func (r *rulesPage) edit(rule capture.Rule, put func(capture.Rule)) {
 	a := r.a
 	form := rows(gapSmall)
-	line := func(id string, at *string) *widget.Entry {
+	line := func(id string, at *string) *field {
 		e := newField(a.t("window.edit-" + id + "-hint"))
 		e.Text = *at
 		e.OnChanged = func(s string) { *at = s }
@@ -118,7 +117,7 @@ func triValue(i int) *bool {
 func ticks(values []string, name func(string) string, at *[]string) fyne.CanvasObject {
 	box := container.New(&wrap{gap: 8})
 	for _, v := range values {
-		c := widget.NewCheck(name(v), func(on bool) {
+		c := newCheck(name(v), func(on bool) {
 			*at = without(*at, v)
 			if on {
 				*at = with(*at, v)

@@ -99,7 +99,7 @@ func (r *rulesPage) tools(i int, rule capture.Rule) fyne.CanvasObject {
 	if i == len(r.draft.Rules)-1 {
 		down.Disable()
 	}
-	on := widget.NewCheck("", func(on bool) {
+	on := newCheck("", func(on bool) {
 		r.draft.Rules[i].Off = !on
 		r.edited("rules")
 	})

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/widget"
 
 	"hawser/app/control"
 	"hawser/sync/capture"
@@ -26,7 +25,7 @@ func (r *rulesPage) block() fyne.CanvasObject {
 	for _, v := range r.draft.Block {
 		list = append(list, control.Blocked{Value: v, Layer: control.LayerPersonal})
 	}
-	free := widget.NewCheck(a.t("window.block-free"), func(on bool) {
+	free := newCheck(a.t("window.block-free"), func(on bool) {
 		r.draft.FreeMail = on
 		r.edited()
 	})
@@ -111,9 +110,9 @@ func (r *rulesPage) content() fyne.CanvasObject {
 		files.Disable()
 	}
 	one, sum := r.bytes(&c.FileMax), r.bytes(&c.FilesMax)
-	newest := widget.NewCheck(a.t("window.content-newest"), func(on bool) { c.NewestOnly = on; r.edited() })
+	newest := newCheck(a.t("window.content-newest"), func(on bool) { c.NewestOnly = on; r.edited() })
 	newest.Checked = c.NewestOnly
-	inline := widget.NewCheck(a.t("window.content-inline"), func(on bool) { c.Inline = on; r.edited() })
+	inline := newCheck(a.t("window.content-inline"), func(on bool) { c.Inline = on; r.edited() })
 	inline.Checked = c.Inline
 	all := rows(gapSmall, head(a.t("window.content-head"), a.t("window.content-body")), setting(a.t("window.content-level"), level))
 	if limit := r.chosen.Company.MaxLevel; limit != "" {
@@ -146,7 +145,7 @@ func (r *rulesPage) kinds() fyne.CanvasObject {
 	a := r.a
 	all := rows(-4, head(a.t("window.kinds-head"), a.t("window.kinds-body")))
 	for _, k := range capture.Kinds {
-		c := widget.NewCheck(a.t("window.kind-"+string(k)), func(on bool) {
+		c := newCheck(a.t("window.kind-"+string(k)), func(on bool) {
 			r.draft.Kinds = slices.DeleteFunc(slices.Clone(r.draft.Kinds), func(o capture.Kind) bool { return o == k })
 			if on {
 				r.draft.Kinds = append(r.draft.Kinds, k)
@@ -179,7 +178,7 @@ func (r *rulesPage) match() fyne.CanvasObject {
 	}
 	order := newChoice(names, func(i int) { r.draft.Order = slices.Clone(orders[i]); r.edited() })
 	order.pick(at)
-	mark := widget.NewCheck(a.t("window.match-writeback"), func(on bool) { r.draft.WriteBack = on; r.edited() })
+	mark := newCheck(a.t("window.match-writeback"), func(on bool) { r.draft.WriteBack = on; r.edited() })
 	mark.Checked = r.draft.WriteBack
 	return rows(gapSmall, head(a.t("window.match-head"), a.t("window.match-body")), setting(a.t("window.match-order"), order),
 		rows(-10, mark, caption(a.t("window.match-writeback-body"))))

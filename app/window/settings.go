@@ -45,18 +45,22 @@ func (s *settings) fetch() {
 	a := s.a
 	ask(a, func(ctx context.Context, g control.Agent) ([]control.Setting, error) { return g.Settings(ctx) },
 		func(list []control.Setting, err error) {
-			s.agent.Objects = nil
-			if err != nil {
-				s.agent.Add(label(a.sorry(err)))
-			}
-			for i, one := range list {
-				if i > 0 {
-					s.agent.Add(widget.NewSeparator())
-				}
-				s.agent.Add(s.line(one))
-			}
-			s.agent.Refresh()
+			a.keepFocus(s.agent, func() { s.draw(list, err) })
 		})
+}
+
+func (s *settings) draw(list []control.Setting, err error) {
+	s.agent.Objects = nil
+	if err != nil {
+		s.agent.Add(label(s.a.sorry(err)))
+	}
+	for i, one := range list {
+		if i > 0 {
+			s.agent.Add(widget.NewSeparator())
+		}
+		s.agent.Add(s.line(one))
+	}
+	s.agent.Refresh()
 }
 
 // line is one setting: its name, where its value comes from, and the means to change it.
@@ -77,7 +81,7 @@ func (s *settings) line(one control.Setting) fyne.CanvasObject {
 	var set fyne.CanvasObject
 	switch {
 	case slices.Equal(one.Values, []string{"on", "off"}):
-		c := widget.NewCheck(a.t("window.on"), func(on bool) {
+		c := newCheck(a.t("window.on"), func(on bool) {
 			change(map[bool]string{true: "on", false: "off"}[on])
 		})
 		c.Checked = one.Value == "on"
@@ -194,7 +198,7 @@ func (s *settings) aliasesCame(list []control.Alias, err error) {
 		s.aliases.Add(muted(a.sorry(err)))
 	}
 	for _, one := range list {
-		c := widget.NewCheck(oneLine(one.Address), func(on bool) {
+		c := newCheck(oneLine(one.Address), func(on bool) {
 			a.tell(func(ctx context.Context, g control.Agent) error { return g.SetAlias(ctx, one.Address, on) }, nil)
 		})
 		c.Checked = one.On

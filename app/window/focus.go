@@ -1,0 +1,97 @@
+package window
+
+import (
+	"slices"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/widget"
+)
+
+// reachable are the widgets below o that the Tab key reaches, in its order.
+func reachable(o fyne.CanvasObject) []fyne.Focusable {
+	if !o.Visible() {
+		return nil
+	}
+	var out []fyne.Focusable
+	switch o := o.(type) {
+	case fyne.Focusable:
+		if d, ok := o.(fyne.Disableable); !ok || !d.Disabled() {
+			return []fyne.Focusable{o}
+		}
+	case *fyne.Container:
+		for _, c := range o.Objects {
+			out = append(out, reachable(c)...)
+		}
+	case *container.Scroll:
+		return reachable(o.Content)
+	}
+	return out
+}
+
+// keepFocus draws something anew and gives the focus to what stands where it was.
+func (a *app) keepFocus(box fyne.CanvasObject, draw func()) {
+	at := slices.Index(reachable(box), a.win.Canvas().Focused())
+	draw()
+	if list := reachable(box); at >= 0 && len(list) > 0 {
+		a.win.Canvas().Focus(list[min(at, len(list)-1)])
+	}
+}
+
+// focusFirst gives the focus to the first widget below o.
+func (a *app) focusFirst(o fyne.CanvasObject) {
+	if list := reachable(o); len(list) > 0 {
+		a.win.Canvas().Focus(list[0])
+	}
+}
+
+// pass hands a key that a widget has no use for to the window, which closes a sheet at Escape.
+func pass(o fyne.CanvasObject, ev *fyne.KeyEvent) bool {
+	if ev.Name != fyne.KeyEscape {
+		return false
+	}
+	if c := fyne.CurrentApp().Driver().CanvasForObject(o); c != nil && c.OnTypedKey() != nil {
+		c.OnTypedKey()(ev)
+	}
+	return true
+}
+
+// field is a line to type in.
+type field struct{ widget.Entry }
+
+// newField is a line that says what it is for while it is empty.
+func newField(hint string) *field {
+	f := &field{}
+	f.PlaceHolder = hint
+	f.Wrapping = fyne.TextWrapOff
+	f.ExtendBaseWidget(f)
+	return f
+}
+
+// TypedKey implements fyne.Focusable.
+func (f *field) TypedKey(ev *fyne.KeyEvent) {
+	if !pass(f, ev) {
+		f.Entry.TypedKey(ev)
+	}
+}
+
+// check is a box to tick.
+type check struct{ widget.Check }
+
+func newCheck(text string, changed func(bool)) *check {
+	c := &check{}
+	c.Text, c.OnChanged = text, changed
+	c.ExtendBaseWidget(c)
+	return c
+}
+
+// TypedKey implements fyne.Focusable.
+func (c *check) TypedKey(ev *fyne.KeyEvent) {
+	switch {
+	case pass(c, ev):
+	case ev.Name == fyne.KeyReturn, ev.Name == fyne.KeyEnter:
+		c.SetChecked(!c.Checked)
+	default:
+		c.Check.TypedKey(ev)
+	}
+}
