@@ -110,7 +110,7 @@ func (s *Server) AppendManyAt(t testing.TB, user, folder string, n int, mail fun
 			t.Fatal(err)
 		}
 	}
-	if err := s.own(filepath.Join(s.dir, "home")); err != nil {
+	if err := s.own(filepath.Join(s.dir, "home", user)); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -6,8 +6,10 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -269,10 +271,13 @@ func (s *Server) own(path string) error {
 		return nil
 	}
 	return filepath.WalkDir(path, func(p string, _ os.DirEntry, err error) error {
-		if err != nil {
-			return err
+		if err == nil {
+			err = os.Lchown(p, s.uid, s.gid)
 		}
-		return os.Lchown(p, s.uid, s.gid)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // a lock of Dovecot's that is gone again
+		}
+		return err
 	})
 }
 
