@@ -26,7 +26,7 @@ func (a *app) cover(name string, content fyne.CanvasObject, buttons []fyne.Canva
 	a.closeSheet()
 	head := bold(name)
 	head.SizeName = "subHeadingText"
-	foot := container.NewHBox(append([]fyne.CanvasObject{layout.NewSpacer()}, buttons...)...)
+	foot := cols(8, append([]fyne.CanvasObject{layout.NewSpacer()}, buttons...)...)
 	a.over = widget.NewModalPopUp(inset(gap, container.NewBorder(rows(0, head, gapOf(4)), rows(0, gapOf(8), foot), nil, nil, content)), a.win.Canvas())
 	a.over.Resize(size)
 	a.over.Resize(size.Max(fyne.NewSize(size.Width, a.over.MinSize().Height))) // text that wraps finds its height at its width

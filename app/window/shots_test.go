@@ -49,6 +49,7 @@ func scenes() []scene {
 		{"capture", stage{page: PageCapture}, pickThree},
 		{"needs-you", stage{page: PageActivity}, nil},
 		{"saved", stage{page: PageActivity}, tabOf(viewSaved)},
+		{"undo", stage{page: PageActivity}, func(r *rig) { tabOf(viewSaved)(r); r.settle(); v := r.a.current().(*activity); v.undo(v.lines[0]) }},
 		{"waiting", stage{page: PageActivity}, tabOf(viewWaiting)},
 		{"held", stage{page: PageActivity}, tabOf(viewHeld)},
 		{"left", stage{page: PageActivity}, tabOf(viewLeft)},
