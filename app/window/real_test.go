@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -59,7 +60,7 @@ func newDesktop(t *testing.T, agent *controltest.Agent) *desktopOf {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
-	d.env = append(os.Environ(), "DISPLAY="+d.display(), "HOME="+dir, "XDG_RUNTIME_DIR="+dir, "XDG_CONFIG_HOME="+dir, "LANG=en_GB.UTF-8",
+	d.env = append(os.Environ(), "DISPLAY="+d.display("+extension"), "HOME="+dir, "XDG_RUNTIME_DIR="+dir, "XDG_CONFIG_HOME="+dir, "LANG=en_GB.UTF-8",
 		"LC_ALL=", "LIBGL_ALWAYS_SOFTWARE=1", "DBUS_SESSION_BUS_ADDRESS=", "FYNE_SCALE=1")
 	d.background("openbox")
 	ctx, cancel := context.WithCancel(context.Background())
@@ -76,14 +77,15 @@ func newDesktop(t *testing.T, agent *controltest.Agent) *desktopOf {
 	return d
 }
 
-// display starts a server without a screen and returns its name.
-func (d *desktopOf) display() string {
+// display starts a server without a screen and returns its name; glx is "+extension", or
+// "-extension" for one that cannot draw with OpenGL.
+func (d *desktopOf) display(glx string) string {
 	r, w, err := os.Pipe()
 	if err != nil {
 		d.t.Fatal(err)
 	}
 	defer r.Close()
-	x := exec.Command("Xvfb", "-displayfd", "3", "-screen", "0", "1280x900x24", "+extension", "GLX", "-noreset")
+	x := exec.Command("Xvfb", "-displayfd", "3", "-screen", "0", "1280x900x24", glx, "GLX", "-noreset")
 	x.ExtraFiles = []*os.File{w}
 	if err := x.Start(); err != nil {
 		d.t.Fatal(err)
@@ -237,5 +239,22 @@ func TestJ04M01RealWindow(t *testing.T) {
 		}
 	case <-time.After(patience):
 		t.Fatal("the process of a closed window goes on")
+	}
+}
+
+// TestNoDrawing says in words what is missing, and ends, where the desktop has no OpenGL or there is
+// no desktop at all.
+func TestNoDrawing(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds a program with C")
+	}
+	d := newDesktop(t, busyAgent())
+	for display, want := range map[string]string{d.display("-extension"): "OpenGL 2 or newer is missing", "": "no desktop to show a window on"} {
+		c := exec.Command(d.program)
+		c.Env = append(slices.Clone(d.env), "DISPLAY="+display)
+		out, err := c.CombinedOutput()
+		if err == nil || !strings.Contains(string(out), want) {
+			t.Errorf("on display %q: %v\n%s", display, err, out)
+		}
 	}
 }
