@@ -161,7 +161,7 @@ func TestJ01StateInText(t *testing.T) {
 		for _, s := range statuses {
 			m := View(s, inbox, l, now)
 			state := control.Headline(l, s, now)
-			if m.Items[ShowState].Label != state || !strings.HasPrefix(m.Tooltip, strings.TrimSuffix(cut("Hawser: "+state, maxTooltip), "…")) {
+			if m.Items[ShowState].Label != state || !strings.HasPrefix(m.Tooltip, strings.TrimSuffix(cut(l.T("tray.tooltip", map[string]any{"State": state}), maxTooltip), "…")) {
 				t.Errorf("%s, %s: menu %q, tooltip %q", lang, s.State, m.Items[ShowState].Label, m.Tooltip)
 			}
 			if len(utf16.Encode([]rune(m.Tooltip))) > maxTooltip {
