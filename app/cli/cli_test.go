@@ -5,11 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"log/slog"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -21,29 +19,14 @@ import (
 	"hawser/app/control"
 	"hawser/app/control/controltest"
 	"hawser/sync/fault"
+	"hawser/sync/leaktest"
 )
 
 // now is the time in all scripts.
 var now = time.Date(2026, 11, 25, 10, 0, 0, 0, time.UTC)
 
 // TestMain fails the package when a goroutine outlives its tests.
-func TestMain(m *testing.M) {
-	before := runtime.NumGoroutine()
-	code := m.Run()
-	if flag.Lookup("test.fuzz").Value.String() != "" {
-		os.Exit(code) // a fuzzing run keeps goroutines of its own
-	}
-	for deadline := time.Now().Add(3 * time.Second); runtime.NumGoroutine() > before && time.Now().Before(deadline); {
-		time.Sleep(10 * time.Millisecond)
-	}
-	if n := runtime.NumGoroutine(); code == 0 && n > before {
-		buf := make([]byte, 1<<20)
-		os.Stderr.Write(buf[:runtime.Stack(buf, true)])
-		println("goroutines leaked:", n-before)
-		code = 1
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { os.Exit(leaktest.Run(m.Run)) }
 
 // script is what the commands of one script share.
 type script struct {

@@ -3,6 +3,7 @@ package control_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,23 +20,11 @@ import (
 	"hawser/app/control"
 	"hawser/app/control/controltest"
 	"hawser/sync/fault"
+	"hawser/sync/leaktest"
 )
 
 // TestMain fails the package when a goroutine outlives its tests.
-func TestMain(m *testing.M) {
-	before := runtime.NumGoroutine()
-	code := m.Run()
-	for deadline := time.Now().Add(3 * time.Second); runtime.NumGoroutine() > before && time.Now().Before(deadline); {
-		time.Sleep(10 * time.Millisecond)
-	}
-	if n := runtime.NumGoroutine(); code == 0 && n > before {
-		buf := make([]byte, 1<<20)
-		os.Stderr.Write(buf[:runtime.Stack(buf, true)])
-		println("goroutines leaked:", n-before)
-		code = 1
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { os.Exit(leaktest.Run(m.Run)) }
 
 var quiet = slog.New(slog.DiscardHandler)
 
@@ -418,3 +408,24 @@ func TestHalfARequestDoesNotHoldTheAgent(t *testing.T) {
 		t.Errorf("a half request held the end up for %v", took)
 	}
 }
+
+// TestMailFileIsNotCut: a file over the limit, whose length nobody says beforehand, reaches the agent
+// with a byte too much, by which it is refused; it is never cut and taken for a whole mail.
+func TestMailFileIsNotCut(t *testing.T) {
+	t.Parallel()
+	fake := &controltest.Agent{}
+	dir, _ := serve(t, fake)
+	c, err := control.Dial(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = c.CaptureFile(t.Context(), io.MultiReader(io.LimitReader(zeros{}, control.MaxMailFile+100)))
+	if want := fmt.Sprint("file ", control.MaxMailFile+1); err != nil || !slices.Contains(fake.Calls(), want) {
+		t.Errorf("%v, told %q, want %q", err, fake.Calls(), want)
+	}
+}
+
+// zeros never ends.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { return len(p), nil }

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"maps"
 	"os"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -20,23 +19,11 @@ import (
 	"hawser/app/text"
 	"hawser/sync/alarm"
 	"hawser/sync/fault"
+	"hawser/sync/leaktest"
 )
 
 // TestMain fails the package when a goroutine outlives its tests.
-func TestMain(m *testing.M) {
-	before := runtime.NumGoroutine()
-	code := m.Run()
-	for deadline := time.Now().Add(3 * time.Second); runtime.NumGoroutine() > before && time.Now().Before(deadline); {
-		time.Sleep(10 * time.Millisecond)
-	}
-	if n := runtime.NumGoroutine(); code == 0 && n > before {
-		buf := make([]byte, 1<<20)
-		os.Stderr.Write(buf[:runtime.Stack(buf, true)])
-		println("goroutines leaked:", n-before)
-		code = 1
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { os.Exit(leaktest.Run(m.Run)) }
 
 var start = time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
 

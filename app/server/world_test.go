@@ -16,7 +16,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -29,6 +28,7 @@ import (
 	"hawser/auth/secret"
 	"hawser/store/tenantdb"
 	"hawser/store/tenantdb/pgtest"
+	"hawser/sync/leaktest"
 )
 
 // asMain makes the test binary be hawserd, with its state in the named folder.
@@ -43,19 +43,10 @@ func TestMain(m *testing.M) {
 		os.Exit(code)
 	}
 	flag.Parse()
-	before := runtime.NumGoroutine()
-	code := pgtest.Main(m)
-	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
-	for deadline := time.Now().Add(3 * time.Second); runtime.NumGoroutine() > before && time.Now().Before(deadline); {
-		time.Sleep(10 * time.Millisecond)
-	}
-	if n := runtime.NumGoroutine(); code == 0 && n > before {
-		buf := make([]byte, 1<<20)
-		os.Stderr.Write(buf[:runtime.Stack(buf, true)])
-		println("goroutines leaked:", n-before)
-		code = 1
-	}
-	os.Exit(code)
+	os.Exit(leaktest.Run(func() int {
+		defer http.DefaultTransport.(*http.Transport).CloseIdleConnections()
+		return pgtest.Main(m)
+	}))
 }
 
 var acmeAccount, _ = provision.Account{OrgID: "00D5g000004fake", UserID: "0055g00000FakeA"}.Canonical()

@@ -15,7 +15,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -28,24 +27,16 @@ import (
 	"hawser/auth/reqsig"
 	"hawser/store/tenantdb"
 	"hawser/store/tenantdb/pgtest"
+	"hawser/sync/leaktest"
 	"hawser/sync/salesforce/salesforcetest"
 )
 
 // TestMain fails the package when a goroutine outlives its tests.
 func TestMain(m *testing.M) {
-	before := runtime.NumGoroutine()
-	code := pgtest.Main(m)
-	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
-	for deadline := time.Now().Add(5 * time.Second); runtime.NumGoroutine() > before && time.Now().Before(deadline); {
-		time.Sleep(10 * time.Millisecond)
-	}
-	if n := runtime.NumGoroutine(); code == 0 && n > before {
-		buf := make([]byte, 1<<20)
-		os.Stderr.Write(buf[:runtime.Stack(buf, true)])
-		println("goroutines leaked:", n-before)
-		code = 1
-	}
-	os.Exit(code)
+	os.Exit(leaktest.Run(func() int {
+		defer http.DefaultTransport.(*http.Transport).CloseIdleConnections()
+		return pgtest.Main(m)
+	}))
 }
 
 // stores are where the page's data can be.
