@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -25,6 +24,7 @@ type choosing struct {
 	set     *rules.Set
 	tried   []rules.Message // what the last dry run read
 	days    int             // of the last dry run
+	at      time.Time       // when it was made
 	hits    map[string]int  // of the last dry run, by rule
 }
 
@@ -64,7 +64,7 @@ func (a *Agent) compile() {
 func (a *Agent) companyRules() capture.Company {
 	company := a.settings().Capture.Company
 	if err := rules.CheckCompany(company); err != nil {
-		a.cfg.Log.LogAttrs(context.Background(), slog.LevelError, "rules of the company not understood; automatic capture is off")
+		a.cfg.Log.Error("rules of the company not understood; automatic capture is off")
 		company.Rules, company.Manual = nil, true
 	}
 	return company

@@ -3,6 +3,7 @@ package agent
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -18,6 +19,8 @@ const (
 	surveyMost = 20_000
 	// surveyItems is how many mails a dry run lists where nobody asked for another number.
 	surveyItems = 500
+	// triedAge is how long what a dry run read is kept at least, for edits to be counted.
+	triedAge = 15 * time.Minute
 )
 
 // DryRun implements control.Agent. It reads header blocks only, so a mail whose text would have to be
@@ -44,7 +47,7 @@ func (a *Agent) DryRun(ctx context.Context, q control.DryRunQuery, progress func
 	}
 	d := judge(set, msgs, q)
 	a.choosing.mu.Lock()
-	a.choosing.tried, a.choosing.days, a.choosing.hits = msgs, q.Days, d.Hits
+	a.choosing.tried, a.choosing.days, a.choosing.hits, a.choosing.at = msgs, q.Days, d.Hits, a.now()
 	a.choosing.mu.Unlock()
 	return d, nil
 }
@@ -55,7 +58,7 @@ func (a *Agent) survey(ctx context.Context, set *rules.Set, q control.DryRunQuer
 	tried, days := a.choosing.tried, a.choosing.days
 	a.choosing.mu.Unlock()
 	if q.Again && days == q.Days && tried != nil {
-		return tried, nil
+		return slices.Clone(tried), nil // two runs may look people up at once
 	}
 	_, eng, err := a.running()
 	if err != nil {
@@ -71,14 +74,24 @@ func (a *Agent) survey(ctx context.Context, set *rules.Set, q control.DryRunQuer
 		}
 		return nil
 	})
-	if err != nil && !fault.Is(err, fault.TooManyRequests) {
+	if err != nil && !errors.Is(err, errEnough) {
 		return nil, err
 	}
 	return msgs, nil
 }
 
 // errEnough ends a survey of a very large mailbox: what was read is shown.
-var errEnough = fault.New(fault.TooManyRequests, "read mailbox", nil)
+var errEnough = errors.New("enough mails were read")
+
+// forgetTried gives back what the last dry run read, once nobody edits rules any more: it is some
+// megabytes, and it is about mails that nobody chose.
+func (a *Agent) forgetTried() {
+	a.choosing.mu.Lock()
+	defer a.choosing.mu.Unlock()
+	if a.now().Sub(a.choosing.at) > triedAge {
+		a.choosing.tried = nil
+	}
+}
 
 // acquaint looks up the people that the rules ask for, a hundred to a call.
 func (a *Agent) acquaint(ctx context.Context, set *rules.Set, msgs []rules.Message) error {

@@ -18,6 +18,7 @@ type face struct {
 	agent         atomic.Pointer[Agent]
 	again         chan struct{} // one-slot: the person wants another try
 	stop          context.CancelFunc
+	window        func(page string) error // opens the window; nil without a desktop
 }
 
 // waits shows why no agent runs, until the person asks for another try or the time has come.
@@ -105,7 +106,13 @@ func (f *face) Undo(ctx context.Context, ref string) error {
 
 // Open implements tray.Agent.
 func (f *face) Open(ctx context.Context, page string) error {
-	return f.with(func(a *Agent) error { return a.Open(ctx, page) })
+	if a := f.agent.Load(); a != nil {
+		return a.Open(ctx, page)
+	}
+	if f.window == nil {
+		return fault.New(fault.WindowMissing, "open window", nil)
+	}
+	return f.window(page) // it waits for the agent, or says why there is none
 }
 
 // Pause implements tray.Agent.

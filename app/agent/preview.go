@@ -129,12 +129,12 @@ func (a *Agent) previewPeople(ctx context.Context, p *control.Preview, h capture
 	if sender := match.Sender(h); links.From == nil && sender.Addr != "" {
 		p.Unmatched = append([]string{sender.Addr}, p.Unmatched...)
 	}
-	a.previewRelated(p, links)
+	a.previewRelated(p, links, h)
 	return nil
 }
 
 // previewRelated fills in what a mail is related to, or what has to be asked.
-func (a *Agent) previewRelated(p *control.Preview, links match.Links) {
+func (a *Agent) previewRelated(p *control.Preview, links match.Links, h capture.Header) {
 	if links.Known {
 		p.Seen = "record"
 	}
@@ -144,20 +144,38 @@ func (a *Agent) previewRelated(p *control.Preview, links match.Links) {
 		for _, c := range t.Candidates {
 			p.Question.Options = append(p.Question.Options, capture.Option{ID: c.ID, Type: string(c.Type), Name: c.Name, About: c.About})
 		}
+		p.Question.Options = append(p.Question.Options, capture.Option{})
 		return
 	}
 	open, more := links.Open()
+	other := otherSide(h, a.own())
+	picked, known := a.pick(capture.AskRelated, other)
+	at := slices.IndexFunc(open, func(r match.Record) bool { return r.ID == picked })
+	if len(open) == 1 && !more {
+		at = 0
+	}
 	switch {
-	case len(open) == 1 && !more:
-		p.Related = &control.Record{Type: open[0].Type, ID: open[0].ID, Name: open[0].Name}
-	case len(open) > 0:
-		p.Question = &capture.Question{Kind: capture.AskRelated}
+	case at >= 0 && (!known || picked != ""):
+		p.Related = &control.Record{Type: open[at].Type, ID: open[at].ID, Name: open[at].Name}
+	case len(open) > 0 && !(known && picked == ""):
+		p.Question = &capture.Question{Kind: capture.AskRelated, Subject: other}
 		for _, r := range open {
 			p.Question.Options = append(p.Question.Options, capture.Option{ID: r.ID, Type: r.Type, Name: r.Name, About: r.About})
 		}
+		p.Question.Options = append(p.Question.Options, capture.Option{})
 	case links.RelatedTo != "":
 		p.Related = &control.Record{Type: "Account", ID: links.RelatedTo, Name: accountName(links)}
 	}
+}
+
+// otherSide is whom a mail was exchanged with, by which remembered answers are named.
+func otherSide(h capture.Header, own []string) string {
+	for _, p := range slices.Concat([]capture.Address{match.Sender(h)}, h.To, h.Cc, h.Bcc) {
+		if addr := strings.ToLower(strings.TrimSpace(p.Addr)); addr != "" && !match.Own(addr, own) {
+			return addr
+		}
+	}
+	return ""
 }
 
 // accountName returns the name of the account that a mail is related to, as its contacts tell it.

@@ -71,6 +71,7 @@ func (f Foreground) Run(ctx context.Context) error {
 	}
 	if f.Desktop {
 		cfg.OpenWindow = openWindow(f.Env)
+		cfg.face.window = cfg.OpenWindow
 		if place, err := desktop.FindPlace(environment(f.Env)); err == nil {
 			cfg.Autostart = desktop.NewAutostart(place)
 		}

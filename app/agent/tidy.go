@@ -45,6 +45,7 @@ func (a *Agent) tidy(ctx context.Context) error {
 		case <-changed:
 		case <-timer.C:
 			if resting {
+				a.forgetTried()
 				debug.FreeOSMemory()
 				debug.SetGCPercent(idlePercent)
 				runtime.GOMAXPROCS(1)

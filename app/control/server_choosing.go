@@ -63,7 +63,7 @@ func (s *server) file() http.Handler {
 			if r.ContentLength > MaxMailFile {
 				return fault.New(fault.MailTooLarge, "read mail file", nil)
 			}
-			a.Result, err = s.agent.CaptureFile(r.Context(), io.LimitReader(r.Body, MaxMailFile))
+			a.Result, err = s.agent.CaptureFile(r.Context(), io.LimitReader(r.Body, MaxMailFile+1)) // one more, so that a larger file is not cut but refused
 			return err
 		})
 		if err != nil {
