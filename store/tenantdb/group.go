@@ -83,12 +83,13 @@ func (g *group[T]) lead(ctx context.Context, s *seat[T]) error {
 	return errs[0]
 }
 
-// sit takes those who wait into the batch of s, who is its first. Nobody else can take the next leader
-// into a batch: it no longer stands among the waiting.
+// sit takes those who wait into the batch of s, who is its first, as long as more of them come. Nobody
+// else can take the next leader into a batch: it no longer stands among the waiting.
 func (g *group[T]) sit(s *seat[T]) []*seat[T] {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if len(g.waiting) < g.most/2 {
+	for before := -1; before < len(g.waiting) && len(g.waiting) < g.most; {
+		before = len(g.waiting)
 		g.mu.Unlock()
 		runtime.Gosched() // whoever is about to come sits down first; when nobody is, this costs nothing
 		g.mu.Lock()
