@@ -133,7 +133,7 @@ func TestEveryFaultHasItsThreeTexts(t *testing.T) {
 			for part, id := range map[string]string{"title": "", "body": "", "fix": ""} {
 				id = "fault." + string(code) + "." + part
 				s := l.T(id, nil)
-				if s == id || !strings.HasSuffix(s, ".") && part != "title" {
+				if s == id || !strings.HasSuffix(s, ".") && !strings.HasSuffix(s, "。") && part != "title" {
 					t.Errorf("%s: %s = %q, want sentences", lang, id, s)
 				}
 			}
@@ -153,6 +153,7 @@ func TestTone(t *testing.T) {
 		"":   {"failed to", "error:", "invalid", "exception", "null", "http ", "json:", "token", "oauth"},
 		"de": {"fehlgeschlagen", "ungültig", "fehler:"},
 		"fr": {"échoué", "échec", "erreur :", "erreur\u00a0:", "invalide", "jeton"},
+		"ja": {"失敗", "エラー:", "エラー：", "無効", "不正", "例外", "トークン"},
 	}
 	for _, lang := range text.Languages() {
 		for id, v := range catalogue(t, lang) {
@@ -213,7 +214,7 @@ func TestLanguageChoice(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
 		"": "en", "C": "en", "C.UTF-8": "en", "POSIX": "en", "de": "de", "de_DE.UTF-8": "de", "de-AT": "de", "DE": "de",
-		"en_GB": "en", "ja": "en", "no such": "en", "de_DE@euro": "en",
+		"en_GB": "en", "ja": "ja", "ja_JP.UTF-8": "ja", "ko": "en", "no such": "en", "de_DE@euro": "en",
 	} {
 		if got := text.New(in).Lang(); got != want {
 			t.Errorf("New(%q) speaks %q, want %q", in, got, want)
@@ -227,6 +228,7 @@ func TestPlurals(t *testing.T) {
 		"en": {"1 mail needs you", "3 mails need you"},
 		"de": {"1 E-Mail braucht Sie", "3 E-Mails brauchen Sie"},
 		"fr": {"1 e-mail à traiter", "3 e-mails à traiter"},
+		"ja": {"1 件のメールに対応が必要です", "3 件のメールに対応が必要です"},
 	} {
 		l := text.New(lang)
 		for i, n := range []int{1, 3} {
@@ -244,7 +246,7 @@ func TestFormats(t *testing.T) {
 	t.Parallel()
 	zone := time.FixedZone("", 3600)
 	now := time.Date(2026, 11, 25, 10, 0, 0, 0, zone)
-	for _, lang := range []string{"en", "de", "fr"} {
+	for _, lang := range []string{"en", "de", "fr", "ja"} {
 		l := text.New(lang)
 		got := []string{
 			l.Moment(time.Time{}, now),
@@ -262,6 +264,8 @@ func TestFormats(t *testing.T) {
 				"0", "999", "-1.234.567", "0 B", "999 B", "1,0 kB", "4,7 kB", "9,9 kB", "10 kB", "999 kB", "1,0 MB", "63 MB"},
 			"fr": {"jamais", "09:00", "24 nov., 10:00", "25 nov. 2025", "à l’instant", "il y a 1 minute", "il y a 5 heures", "11:00",
 				"0", "999", "-1\u00a0234\u00a0567", "0 o", "999 o", "1,0 ko", "4,7 ko", "9,9 ko", "10 ko", "999 ko", "1,0 Mo", "63 Mo"},
+			"ja": {"なし", "09:00", "11月24日 10:00", "2025年11月25日", "たった今", "1 分前", "5 時間前", "11:00",
+				"0", "999", "-1,234,567", "0 B", "999 B", "1.0 KB", "4.7 KB", "9.9 KB", "10 KB", "999 KB", "1.0 MB", "63 MB"},
 		}[lang]
 		if !slices.Equal(got, want) {
 			t.Errorf("%s:\n got %q\nwant %q", lang, got, want)
