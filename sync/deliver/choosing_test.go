@@ -492,3 +492,31 @@ func TestF04AskedAfterTheRecord(t *testing.T) {
 		t.Errorf("%+v", j.last)
 	}
 }
+
+// TestF08WhatIsSavedIsCut: a mail that no field holds is saved with a mark where it was cut, as an
+// e-mail and as a task, whose text is much shorter; the line about its files stands behind the mark.
+func TestF08WhatIsSavedIsCut(t *testing.T) {
+	t.Parallel()
+	for kind, most := range map[Kind]int{Email: 131_072, Task: 31_900 - shape.TaskFoot} {
+		r := newRig()
+		r.org.caps.Email, r.org.caps.Task = kind == Email, true
+		r.cfg.Content = func() capture.Content {
+			return capture.Content{Level: capture.LevelFiles, Files: capture.FilesAlways, FileMax: 1}
+		}
+		r.cfg.LeftOut = func(named []shape.Left, more int) string { return fmt.Sprintf("%d not saved", len(named)+more) }
+		long := mail(1, 4) // the last one has two bytes
+		long.Mail.Text, long.Mail.HTML = strings.Repeat("Many words. ", 20_000), "<p>"+strings.Repeat("Many words. ", 20_000)+"</p>"
+		j := r.queue.add(long, true)
+		r.finish(t, r.deliverer(t))
+		if j.state != stateSent || len(r.org.records) != 1 || r.org.records[0].Kind != kind {
+			t.Fatalf("%s: %+v, %d records", kind, j.last, len(r.org.records))
+		}
+		saved := r.org.records[0].Mail
+		if n := shape.Units(saved.Text); n > most || n < most-shape.TaskFoot || !strings.HasSuffix(saved.Text, "\n\n[…]\n\n1 not saved") {
+			t.Errorf("%s: %d units, %q", kind, n, saved.Text[max(len(saved.Text)-60, 0):])
+		}
+		if html := strings.HasSuffix(saved.HTML, "<p>[…]</p><p>1 not saved</p>"); html != (kind == Email) || kind == Task && saved.HTML != "" {
+			t.Errorf("%s: HTML ends in %q", kind, saved.HTML[max(len(saved.HTML)-60, 0):])
+		}
+	}
+}

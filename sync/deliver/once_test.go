@@ -74,10 +74,10 @@ func (c *chaos) one(op string, _ any) *fault.Error {
 	return f
 }
 
-// TestF02F03ExactlyOnce kills the process between any two steps, loses replies, delays effects
+// TestExactlyOnce kills the process between any two steps, loses replies, delays effects
 // and refuses records, and expects every mail to be one record, with one relation and each file
 // once; and none to be lost.
-func TestF02F03ExactlyOnce(t *testing.T) {
+func TestExactlyOnce(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		r := newRig()
@@ -187,9 +187,9 @@ func TestSecondComputer(t *testing.T) {
 	}
 }
 
-// TestF03TaskWaitsForALostEmail: an e-mail whose reply was lost may still become a record when a
+// TestTaskWaitsForALostEmail: an e-mail whose reply was lost may still become a record when a
 // second attempt is refused: a task is made only if it did not.
-func TestF03TaskWaitsForALostEmail(t *testing.T) {
+func TestTaskWaitsForALostEmail(t *testing.T) {
 	t.Parallel()
 	for _, other := range []bool{false, true} { // the refusal is another mail's, and this one breaks
 		for _, when := range []effect{effectNever, effectLate} {

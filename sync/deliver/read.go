@@ -132,7 +132,11 @@ func (d *Deliverer) shape(j Job, n *note, m capture.Mail, may bool) capture.Mail
 		content.Files = capture.FilesNever
 	}
 	all := len(m.Attachments)
-	m, left := shape.Cut(m, content)
+	cut := shape.Cut
+	if d.kind == Task {
+		cut = shape.CutTask
+	}
+	m, left := cut(m, content)
 	n.level = content.Level
 	if n.level == capture.LevelFiles && content.Files != capture.FilesAlways {
 		n.level = capture.LevelText

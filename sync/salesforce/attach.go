@@ -16,6 +16,7 @@ import (
 
 	"hawser/sync/deliver"
 	"hawser/sync/fault"
+	"hawser/sync/shape"
 )
 
 const (
@@ -229,7 +230,7 @@ func (u *upload) record(i int) record {
 	r := record{"attributes": map[string]string{
 		"type": fileType, "binaryPartName": binaryPart(i), "binaryPartNameAlias": "VersionData",
 	}}
-	title, _ := cut(name, o.room("Title", lenTitle))
+	title, _ := shape.Prefix(name, o.room("Title", lenTitle))
 	o.set(r, "Title", title)
 	o.set(r, "PathOnClient", cutName(name, o.room("PathOnClient", lenPath)))
 	o.set(r, "FirstPublishLocationId", u.files[i].RecordID)
@@ -243,14 +244,14 @@ func (u *upload) record(i int) record {
 
 // cutName shortens a file name but keeps its extension, from which Salesforce tells the type.
 func cutName(name string, limit int) string {
-	if _, missing := cut(name, limit); !missing {
+	if _, missing := shape.Prefix(name, limit); !missing {
 		return name
 	}
 	ext := path.Ext(name)
-	if units(ext) > 20 {
+	if shape.Units(ext) > 20 {
 		ext = ""
 	}
-	head, _ := cut(strings.TrimSuffix(name, ext), limit-units(ext))
+	head, _ := shape.Prefix(strings.TrimSuffix(name, ext), limit-shape.Units(ext))
 	return head + ext
 }
 

@@ -15,6 +15,7 @@ import (
 	"hawser/sync/fault"
 	"hawser/sync/match"
 	"hawser/sync/salesforce/salesforcetest"
+	"hawser/sync/shape"
 )
 
 func TestCreateEmail(t *testing.T) {
@@ -531,15 +532,18 @@ func TestHugeMailIsCutVisibly(t *testing.T) {
 	task.Kind = deliver.Task
 	w.mustCreate(t, []deliver.Record{email, task})
 	got := org.Records("EmailMessage")[0]
-	for name, end := range map[string]string{"TextBody": shortened, "HtmlBody": shortened + "</p>", "Headers": "X-A: bcd", "ToAddress": ".example"} {
+	for name, end := range map[string]string{"TextBody": "[…]", "HtmlBody": "<p>[…]</p>", "Headers": "X-A: bcd", "ToAddress": ".example"} {
 		if s, _ := got[name].(string); !strings.HasSuffix(strings.TrimSpace(s), end) {
 			t.Errorf("%s ends in %q", name, s[max(len(s)-60, 0):])
 		}
 	}
 	for _, r := range org.Records("Task") {
 		if s, _ := r["Description"].(string); r["TaskSubtype"] == "Email" && strings.Contains(s, keyLine) {
-			if !strings.Contains(s, shortened) || !strings.HasSuffix(s, keyLine+string(task.Key)) || units(s) > lenDescription {
-				t.Errorf("task of %d units ends in %q", units(s), s[len(s)-100:])
+			if !strings.Contains(s, "\n\n[…]\n\n--\n") || !strings.HasSuffix(s, keyLine+string(task.Key)) || shape.Units(s) > lenDescription {
+				t.Errorf("task of %d units ends in %q", shape.Units(s), s[len(s)-100:])
+			}
+			if !strings.Contains(s, "; …\nDate: ") {
+				t.Errorf("no mark stands for the people who are left out: %q", s[len(s)-400:])
 			}
 			return
 		}

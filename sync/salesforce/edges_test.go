@@ -5,12 +5,12 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
 
 	"hawser/auth/secret"
+	"hawser/sync/costtest"
 	"hawser/sync/deliver"
 	"hawser/sync/fault"
 	"hawser/sync/salesforce/salesforcetest"
@@ -190,7 +190,7 @@ func TestUploadIsNotHeldInMemory(t *testing.T) {
 	f := deliver.File{RecordID: "02s000000000001AAA", Name: "a", Size: maxFileBytes, Open: func() (io.ReadCloser, error) {
 		return io.NopCloser(io.LimitReader(zeros{}, maxFileBytes)), nil
 	}}
-	grown := allocated(func() {
+	grown := costtest.Allocated(func() {
 		if res, err := w.Attach(t.Context(), []deliver.File{f}); err != nil || res[0].Err != nil {
 			t.Errorf("%+v %v", res, err)
 		}
@@ -205,7 +205,7 @@ func TestCreateBodyStandsInMemoryOnceAndSmall(t *testing.T) {
 	text := strings.Repeat("Dear Ann, thank you for your offer of last week. ", 210)
 	build := func(int) record { return record{"TextBody": text} }
 	var packed int64
-	grown := allocated(func() {
+	grown := costtest.Allocated(func() {
 		r := compositeRequest("op", "67.0", []sub{{ref: "a", path: "/x", count: 400, record: build}})
 		_, packed, _ = r.body()
 	})
@@ -217,12 +217,3 @@ func TestCreateBodyStandsInMemoryOnceAndSmall(t *testing.T) {
 type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
-
-// allocated returns how many bytes f allocates; other tests must not run meanwhile.
-func allocated(f func()) uint64 {
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	f()
-	runtime.ReadMemStats(&after)
-	return after.TotalAlloc - before.TotalAlloc
-}

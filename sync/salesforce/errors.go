@@ -15,6 +15,7 @@ import (
 
 	"hawser/sync/deliver"
 	"hawser/sync/fault"
+	"hawser/sync/shape"
 )
 
 // subject is what a refusal was about; the same code means different things for different records.
@@ -135,7 +136,7 @@ func (e apiError) fault(op string, s subject) *fault.Error {
 	f := fault.New(code, op, e.cause())
 	f.After = after
 	if m.detail {
-		f.Detail, _ = cut(clean(msg), maxDetail)
+		f.Detail, _ = shape.Prefix(clean(msg), maxDetail)
 	}
 	return f
 }

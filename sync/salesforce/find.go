@@ -11,6 +11,7 @@ import (
 	"hawser/sync/capture"
 	"hawser/sync/deliver"
 	"hawser/sync/match"
+	"hawser/sync/shape"
 )
 
 // query is one SOQL statement and the reader of its rows.
@@ -79,7 +80,7 @@ func (f *finder) addresses() (addrs []string, wanted map[string]bool) {
 	wanted = map[string]bool{}
 	for _, a := range f.q.Addresses {
 		// No e-mail field is longer than 128 characters.
-		if a = strings.ToLower(clean(a)); strings.Contains(a, "@") && units(a) <= 128 && !wanted[a] {
+		if a = strings.ToLower(clean(a)); strings.Contains(a, "@") && shape.Units(a) <= 128 && !wanted[a] {
 			wanted[a] = true
 			addrs = append(addrs, a)
 		}

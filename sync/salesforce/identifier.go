@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"hawser/sync/deliver"
+	"hawser/sync/shape"
 )
 
 // stamp is how Salesforce writes a moment.
@@ -118,5 +119,9 @@ func sameSecond(a, b time.Time) bool { return a.Truncate(time.Second).Equal(b.Tr
 // sameText compares a subject with what a field of it kept: spaces may be folded, the end cut.
 func sameText(kept, s string) bool {
 	kept, s = oneLine(clean(kept)), oneLine(clean(s))
-	return kept == s || units(kept) >= lenSubject-1 && strings.HasPrefix(s, kept)
+	if kept == s {
+		return true
+	}
+	head, _ := strings.CutSuffix(kept, "…")
+	return shape.Units(kept) >= lenSubject-64 && strings.HasPrefix(s, head)
 }

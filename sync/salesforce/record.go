@@ -7,7 +7,9 @@ import (
 
 	"hawser/sync/capture"
 	"hawser/sync/deliver"
+	"hawser/sync/mailparse"
 	"hawser/sync/match"
+	"hawser/sync/shape"
 )
 
 // Salesforce's own field lengths (Field Reference); a describe may say less.
@@ -37,7 +39,7 @@ func (o *object) set(r record, name string, v any) {
 			return
 		}
 		if n := o.fields[name].Length; n > 0 {
-			s, _ = cut(s, n)
+			s, _ = shape.Prefix(s, n)
 		}
 		v = s
 	}
@@ -71,13 +73,13 @@ func (m maker) email(in deliver.Record) record {
 		o.set(r, "MessageDate", msg.Date.UTC().Format("2006-01-02T15:04:05Z"))
 	}
 	o.set(r, "MessageIdentifier", messageIdentifier(in.Key, msg.MessageID))
-	if thread := clean(msg.ThreadID()); units(thread) <= o.room("ThreadIdentifier", 765) {
+	if thread := clean(msg.ThreadID()); shape.Units(thread) <= o.room("ThreadIdentifier", 765) {
 		o.set(r, "ThreadIdentifier", thread)
 	}
 	if o.keyed() {
 		o.set(r, keyField, string(in.Key))
 	}
-	o.set(r, "Headers", cutLines(clean(msg.RawHeaders), o.room("Headers", lenHeaders)))
+	o.set(r, "Headers", shape.CutLines(clean(msg.RawHeaders), o.room("Headers", lenHeaders)))
 	m.bodies(o, r, msg)
 	m.sender(o, r, msg)
 	m.recipients(o, r, in)
@@ -92,14 +94,17 @@ func (m maker) email(in deliver.Record) record {
 func (m maker) bodies(o *object, r record, msg capture.Mail) {
 	text := msg.Text
 	if text == "" && msg.HTML != "" && !o.can("HtmlBody") {
-		text = plainText(msg.HTML)
+		text = mailparse.HTMLText(msg.HTML)
 	}
-	o.set(r, "TextBody", cutMarked(clean(text), o.room("TextBody", lenBody)))
-	if msg.HTML != "" {
-		o.set(r, "HtmlBody", cutHTML(clean(msg.HTML), o.room("HtmlBody", lenBody)))
-	} else if !o.can("TextBody") && text != "" {
-		o.set(r, "HtmlBody", cutHTML("<pre>"+escapeHTML(clean(text))+"</pre>", o.room("HtmlBody", lenBody)))
+	page := msg.HTML
+	if page == "" && !o.can("TextBody") && text != "" {
+		page = "<pre>" + escapeHTML(text) + "</pre>"
 	}
+	// Both are cut already; an org may have less room.
+	text, _ = shape.CutText(clean(text), o.room("TextBody", lenBody))
+	page, _ = shape.CutHTML(clean(page), o.room("HtmlBody", lenBody))
+	o.set(r, "TextBody", text)
+	o.set(r, "HtmlBody", page)
 }
 
 func escapeHTML(s string) string {
@@ -189,7 +194,7 @@ func (m maker) relate(rel deliver.Relation) record {
 	if person != "" {
 		o.set(r, "RelationId", person)
 	}
-	if units(addr) <= o.room("RelationAddress", 255) {
+	if shape.Units(addr) <= o.room("RelationAddress", 255) {
 		o.set(r, "RelationAddress", addr)
 	} else if person == "" {
 		return nil

@@ -9,6 +9,7 @@ import (
 
 	"hawser/sync/capture"
 	"hawser/sync/deliver"
+	"hawser/sync/shape"
 )
 
 const (
@@ -261,7 +262,7 @@ func (sc *schema) capabilities(refused bool) deliver.Capabilities {
 // an id made from the key where there is none that fits.
 func messageIdentifier(key capture.Key, messageID string) string {
 	id := clean(messageID)
-	if id == "" || units(id) > 765 {
+	if id == "" || shape.Units(id) > 765 {
 		return "<" + string(key) + "@hawser.invalid>"
 	}
 	return id

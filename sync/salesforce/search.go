@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"hawser/sync/match"
+	"hawser/sync/shape"
 )
 
 const (
@@ -28,8 +29,8 @@ type searchIn struct {
 // Search implements deliver.Target. What is too short to search for finds nobody and costs nothing.
 // Salesforce's search index lags behind by up to minutes.
 func (c *Client) Search(ctx context.Context, text string) ([]match.Candidate, error) {
-	text, _ = cut(oneLine(clean(text)), longestSearch)
-	if units(text) < shortestSearch {
+	text, _ = shape.Prefix(oneLine(clean(text)), longestSearch)
+	if shape.Units(text) < shortestSearch {
 		return nil, nil
 	}
 	sc, err := c.describe(ctx)

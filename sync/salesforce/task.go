@@ -2,20 +2,27 @@ package salesforce
 
 import (
 	"encoding/json"
+	"math"
 	"slices"
 	"strings"
 	"time"
 
 	"hawser/sync/capture"
 	"hawser/sync/deliver"
+	"hawser/sync/mailparse"
 	"hawser/sync/match"
+	"hawser/sync/shape"
 )
 
 // keyLine begins the last line of a task's text. Where the org has no field for the mail's key it
 // is the only thing by which the task can be found again.
 const keyLine = "Hawser-Key: "
 
-const lenParticipants = 4_000
+// The end of a task's text has room for who took part, and for a line that tells which mail it is.
+const (
+	lenParticipants = shape.TaskFoot - 1_000
+	lenIdentifier   = 500
+)
 
 func (m maker) task(in deliver.Record) record {
 	o := m.sc.objects[taskType]
@@ -87,7 +94,8 @@ func taskLinks(in deliver.Record) (who []match.Candidate, what string) {
 	return people[:1], ""
 }
 
-// description is the text of a task: the mail's, then who took part, then what it is found by.
+// description is the text of a task: the mail's, then who took part, then what it is found by. The
+// mail's was cut to leave room for the rest; an org may have less.
 func (m maker) description(in deliver.Record, limit int) string {
 	var foot strings.Builder
 	line := func(label, value string) {
@@ -96,28 +104,35 @@ func (m maker) description(in deliver.Record, limit int) string {
 		}
 	}
 	foot.WriteString("\n\n--\n")
+	room := lenParticipants
 	for _, f := range []struct {
 		label string
 		list  []capture.Address
 	}{{"From", in.Mail.From}, {"To", in.Mail.To}, {"Cc", in.Mail.Cc}, {"Bcc", in.Mail.Bcc}} {
-		var shown []string
+		var all []string
 		for _, a := range f.list {
-			shown = append(shown, oneLine(display(a)))
+			all = append(all, oneLine(display(a)))
 		}
-		line(f.label, joinAddresses(shown, lenParticipants))
+		shown := joinAddresses(all, room)
+		room -= shape.Units(shown)
+		if shown != joinAddresses(all, math.MaxInt) {
+			shown += "; …"
+		}
+		line(f.label, shown)
 	}
 	if !in.Mail.Date.IsZero() {
 		line("Date", in.Mail.Date.Format(time.RFC1123Z))
 	}
-	id, _ := cut(in.Mail.MessageID, lenParticipants/2)
+	id, _ := shape.Prefix(in.Mail.MessageID, lenIdentifier)
 	line("Message-ID", id)
 	foot.WriteString(keyLine + string(in.Key))
 
 	text := in.Mail.Text
 	if text == "" {
-		text = plainText(in.Mail.HTML)
+		text = mailparse.HTMLText(in.Mail.HTML)
 	}
-	return cutMarked(clean(text), max(limit-units(foot.String()), 0)) + foot.String()
+	text, _ = shape.CutText(clean(text), limit-shape.Units(foot.String()))
+	return text + foot.String()
 }
 
 // taskKey reads the mail's key out of a Description while it is decoded, so that the texts of a

@@ -3,31 +3,17 @@ package salesforce
 import (
 	"strings"
 	"testing"
-	"unicode/utf16"
 	"unicode/utf8"
 
 	"pgregory.net/rapid"
 )
 
-func TestCutNeverExceeds(t *testing.T) {
+func TestClean(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		raw := hostile().Draw(t, "s")
-		s := clean(raw)
-		limit := rapid.IntRange(0, 60).Draw(t, "limit")
-		if !utf8.ValidString(s) || strings.ContainsRune(s, 0) {
+		if s := clean(raw); !utf8.ValidString(s) || strings.ContainsRune(s, 0) {
 			t.Fatalf("clean(%q) = %q", raw, s)
-		}
-		got, missing := cut(s, limit)
-		stored := strings.ReplaceAll(strings.ReplaceAll(got, "\r\n", "\n"), "\n", "\r\n")
-		if len(utf16.Encode([]rune(stored))) > limit || !strings.HasPrefix(s, got) || missing != (got != s) {
-			t.Fatalf("cut(%q, %d) = %q, %t", s, limit, got, missing)
-		}
-		if marked := cutMarked(s, limit+100); units(marked) > limit+100 {
-			t.Fatalf("marked text of %d units, limit %d", units(marked), limit+100)
-		}
-		if marked := cutHTML(s, limit+100); units(marked) > limit+100 {
-			t.Fatalf("marked page of %d units, limit %d", units(marked), limit+100)
 		}
 	})
 }
@@ -46,32 +32,6 @@ func TestJoinAddresses(t *testing.T) {
 			t.Errorf("%v: got %q, want %q", c.in, got, c.want)
 		}
 	}
-}
-
-func TestPlainText(t *testing.T) {
-	t.Parallel()
-	for in, want := range map[string]string{
-		"<p>one</p><p>two &amp; <b>three</b></p>":                             "one\n\ntwo & three",
-		"<html><head><title>t</title><style>x{}</style></head><body>hi<br>yo": "hi\nyo",
-		"a\n   b\t c<script>alert('<p>')</script>":                            "a b c",
-		"<ul><li>1<li>2</ul>":                                                 "1\n2",
-		"no tags &lt;x&gt; &nbsp;end":                                         "no tags <x> end",
-		"":                                                                    "", "<p": "",
-	} {
-		if got := plainText(in); got != want {
-			t.Errorf("%q: got %q, want %q", in, got, want)
-		}
-	}
-}
-
-func FuzzPlainText(f *testing.F) {
-	f.Add("<p>a</p><style>b")
-	f.Add("<script><!-- </script> x &#0; &unknown;")
-	f.Fuzz(func(t *testing.T, s string) {
-		if got := clean(plainText(clean(s))); !utf8.ValidString(got) || len(got) > 4*len(s)+16 {
-			t.Errorf("%q gives %q", s, got)
-		}
-	})
 }
 
 func TestIsAddress(t *testing.T) {

@@ -1,15 +1,12 @@
 package shape
 
 import (
-	"runtime"
 	"strings"
 	"testing"
 
 	"hawser/sync/capture"
+	"hawser/sync/costtest"
 )
-
-// maxCost is what one mail may take of memory, all that is allocated counted together.
-const maxCost = 32 << 20
 
 // bombs are texts made to cost much.
 func bombs() map[string]string {
@@ -32,29 +29,20 @@ func bombs() map[string]string {
 func TestA55BombsCostLittle(t *testing.T) {
 	for name, text := range bombs() {
 		m := capture.Mail{Text: text, HTML: text, RawHeaders: text, Header: capture.Header{Subject: text[:min(len(text), 1<<16)]}}
-		used := allocated(func() {
+		used := costtest.Allocated(func() {
 			got, _ := Cut(m, content(newestOnly))
 			Links(got)
 			checkLimits(t, got)
 		})
-		if used > maxCost {
+		if used > costtest.MaxBytes {
 			t.Errorf("%s: %d MB were allocated", name, used>>20)
 		}
 	}
 }
 
-// allocated returns how many bytes f allocates in all. Nothing else may run.
-func allocated(f func()) uint64 {
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	f()
-	runtime.ReadMemStats(&after)
-	return after.TotalAlloc - before.TotalAlloc
-}
-
 func checkLimits(t *testing.T, m capture.Mail) {
 	t.Helper()
-	if units(m.Text) > EmailLimits.Text || units(m.HTML) > EmailLimits.HTML || units(m.Subject) > EmailLimits.Subject || units(m.RawHeaders) > EmailLimits.Headers {
-		t.Errorf("more than its fields hold: %d, %d, %d, %d", units(m.Text), units(m.HTML), units(m.Subject), units(m.RawHeaders))
+	if Units(m.Text) > EmailLimits.Text || Units(m.HTML) > EmailLimits.HTML || Units(m.Subject) > EmailLimits.Subject || Units(m.RawHeaders) > EmailLimits.Headers {
+		t.Errorf("more than its fields hold: %d, %d, %d, %d", Units(m.Text), Units(m.HTML), Units(m.Subject), Units(m.RawHeaders))
 	}
 }

@@ -46,18 +46,29 @@ func rank(l capture.Level) int { return max(slices.Index(levels, l), 0) }
 // Index. FilesAsk must have been answered: it counts as FilesNever. Limits of 0 are those of
 // [Default].
 //
-// The texts fit an EmailMessage with room for a [Note]; [Fit] cuts them for a task. Below the level
-// of texts nothing is said to be left out, since names of files are content too.
-func Cut(m capture.Mail, c capture.Content) (capture.Mail, []Left) {
+// The texts fit an EmailMessage with room for a [Note]. Below the level of texts nothing is said to
+// be left out, since names of files are content too.
+func Cut(m capture.Mail, c capture.Content) (capture.Mail, []Left) { return cutTo(m, c, EmailLimits) }
+
+// CutTask is [Cut] for a mail that is saved as a task, which has neither HTML nor header blocks.
+func CutTask(m capture.Mail, c capture.Content) (capture.Mail, []Left) {
+	return cutTo(m, c, TaskLimits)
+}
+
+func cutTo(m capture.Mail, c capture.Content, lim Limits) (capture.Mail, []Left) {
 	level := rank(c.Level)
 	if level < rank(capture.LevelText) {
-		return headersOnly(m, level >= rank(capture.LevelSubject)), nil
+		m, _ = fit(headersOnly(m, level >= rank(capture.LevelSubject)), lim)
+		return m, nil
 	}
 	images := imagesOf(m)
 	files, left := pick(m.Attachments, images, c)
 	m.Attachments = files
 	m, short := texts(m, images, c.NewestOnly)
-	m, long := Fit(m, EmailLimits)
+	if lim.HTML == 0 {
+		m.HTML = ""
+	}
+	m, long := fit(m, lim)
 	if short && long == nil {
 		long = []Left{{Why: WhyLong}}
 	}

@@ -101,7 +101,7 @@ func Line(left []Left, most int) (named []Left, more int) {
 		switch {
 		case l.Why != WhyLarge && l.Why != WhyTotal && l.Why != WhyEmpty:
 		case len(named) < most:
-			l.Name, _ = cut(l.Name, lineName)
+			l.Name, _ = Prefix(l.Name, lineName)
 			named = append(named, l)
 		default:
 			more++

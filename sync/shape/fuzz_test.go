@@ -1,38 +1,14 @@
 package shape
 
 import (
-	"flag"
 	"strings"
 	"testing"
-	"time"
 	"unicode/utf8"
 
 	"hawser/sync/capture"
+	"hawser/sync/costtest"
 	"hawser/sync/mailparse"
 )
-
-// cheap fails when f costs more than one mail may: a second, 32 MB. It measures in the workers of a
-// fuzzing run alone, where nothing else runs in the process. Of three times the best counts, since
-// the machine may be busy.
-func cheap(t *testing.T, f func()) {
-	t.Helper()
-	if worker := flag.Lookup("test.fuzzworker"); worker == nil || worker.Value.String() != "true" {
-		f()
-		return
-	}
-	var used uint64
-	best := time.Hour
-	for range 3 {
-		start := time.Now()
-		used = allocated(f)
-		if best = min(best, time.Since(start)); best < time.Second {
-			break
-		}
-	}
-	if best > time.Second || used > maxCost {
-		t.Fatalf("took %v and %d MB", best, used>>20)
-	}
-}
 
 // FuzzCut gives Cut any two texts. What comes out is safe, fits, and says nothing that was not in.
 func FuzzCut(f *testing.F) {
@@ -47,7 +23,7 @@ func FuzzCut(f *testing.F) {
 		m.Attachments = []capture.Attachment{{Name: "a.png", Type: "image/png", ContentID: "a", Size: 1}}
 		choice := content(func(c *capture.Content) { c.NewestOnly = newest })
 		var got capture.Mail
-		cheap(t, func() { got, _ = Cut(m, choice) })
+		costtest.Check(t, func() { got, _ = Cut(m, choice) })
 		checkSafe(t, source, got.HTML)
 		checkLimits(t, got)
 		for _, s := range []string{got.Text, got.HTML, got.Subject, got.RawHeaders} {
@@ -77,7 +53,7 @@ func FuzzNewest(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text, subject string) {
 		text = clean(text)
 		var got string
-		cheap(t, func() { got = newestText(text, clean(subject)) })
+		costtest.Check(t, func() { got = newestText(text, clean(subject)) })
 		if got == text {
 			return
 		}
@@ -104,7 +80,7 @@ func FuzzHeaders(f *testing.F) {
 	f.Fuzz(func(t *testing.T, block string) {
 		m := capture.Mail{Header: capture.Header{Subject: "s", ListID: clean(block)}, RawHeaders: clean(block), Text: "t", HTML: "h"}
 		var got capture.Mail
-		cheap(t, func() { got, _ = Cut(m, capture.Content{Level: capture.LevelHeaders}) })
+		costtest.Check(t, func() { got, _ = Cut(m, capture.Content{Level: capture.LevelHeaders}) })
 		name := ""
 		for line := range strings.Lines(got.RawHeaders) {
 			if line[0] != ' ' && line[0] != '\t' {

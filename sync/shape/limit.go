@@ -15,12 +15,15 @@ type Limits struct {
 }
 
 // EmailLimits are those of an EmailMessage and TaskLimits those of a task (Field Reference), less
-// the room for a [Note]. A task's Description also holds who took part, so its text gets less; it
-// has no HTML.
+// the room for a [Note]. A task's Description also holds who took part, in up to [TaskFoot] units, so
+// its text gets less; it has no HTML.
 var (
 	EmailLimits = Limits{Subject: 3_000, Text: 131_072 - noteRoom, HTML: 131_072 - noteRoom, Headers: 32_000}
-	TaskLimits  = Limits{Subject: 255, Text: 31_900 - 6_000 - noteRoom, HTML: 131_072 - noteRoom, Headers: 32_000}
+	TaskLimits  = Limits{Subject: 255, Text: 31_900 - TaskFoot - noteRoom}
 )
+
+// TaskFoot is how many units of a task's Description are left for who took part in a mail.
+const TaskFoot = 6_000
 
 const (
 	noteRoom = 4_000           // of each text field is left for a [Note]
@@ -33,26 +36,24 @@ const (
 	markHTML = "<p>" + mark + "</p>"
 )
 
-// Fit cuts the texts of m to lim, with a visible mark where one was cut, and says how much of the
+// fit cuts the texts of m to lim, with a visible mark where one was cut, and says how much of the
 // text is missing. It never cuts within a character, an HTML tag or an entity, and closes what an
 // HTML text leaves open. What fits stays as it is.
-func Fit(m capture.Mail, lim Limits) (capture.Mail, []Left) {
+func fit(m capture.Mail, lim Limits) (capture.Mail, []Left) {
 	missing := 0
-	if short, ok := cut(m.Subject, lim.Subject); ok {
-		short, _ = cut(short, lim.Subject-1)
+	if short, ok := Prefix(m.Subject, lim.Subject); ok {
+		short, _ = Prefix(short, lim.Subject-1)
 		m.Subject = short + "…"
 	}
-	if short, ok := cutText(m.Text, lim.Text); ok {
+	if short, ok := CutText(m.Text, lim.Text); ok {
 		missing = len(m.Text) - len(short)
 		m.Text = short
 	}
-	if short, ok := cutHTML(m.HTML, lim.HTML); ok {
+	if short, ok := CutHTML(m.HTML, lim.HTML); ok {
 		missing = max(missing, len(m.HTML)-len(short))
 		m.HTML = short
 	}
-	if short, ok := cut(m.RawHeaders, lim.Headers); ok {
-		m.RawHeaders = short[:strings.LastIndexByte(short, '\n')+1]
-	}
+	m.RawHeaders = CutLines(m.RawHeaders, lim.Headers)
 	if missing == 0 {
 		return m, nil
 	}
@@ -60,13 +61,13 @@ func Fit(m capture.Mail, lim Limits) (capture.Mail, []Left) {
 }
 
 // Note returns m with a line at the end of its texts: of the plain one, and of the HTML where there
-// is some. A mail that [Fit] has cut has room for it; of a line longer than that room the end is
+// is some. A mail that [Cut] has cut has room for it; of a line longer than that room the end is
 // left out.
 func Note(m capture.Mail, line string) capture.Mail {
 	if line == "" {
 		return m
 	}
-	if short, ok := cut(line, noteLine); ok {
+	if short, ok := Prefix(line, noteLine); ok {
 		line = short + mark
 	}
 	if m.HTML != "" {
@@ -79,8 +80,8 @@ func Note(m capture.Mail, line string) capture.Mail {
 	return m
 }
 
-// units counts s as Limits do.
-func units(s string) int {
+// Units counts s as [Limits] do.
+func Units(s string) int {
 	n := 0
 	for i, r := range s {
 		n += width(s, i, r)
@@ -95,9 +96,9 @@ func width(s string, i int, r rune) int {
 	return 1
 }
 
-// cut returns the longest prefix of s of at most limit units that ends between two characters as
+// Prefix returns the longest prefix of s of at most limit units that ends between two characters as
 // people see them, and whether something is missing.
-func cut(s string, limit int) (string, bool) {
+func Prefix(s string, limit int) (string, bool) {
 	if 2*len(s) <= limit {
 		return s, false
 	}
@@ -156,12 +157,21 @@ func splitsFlag(s string, next rune) bool {
 
 func isFlagLetter(r rune) bool { return r >= 0x1F1E6 && r <= 0x1F1FF }
 
-// cutText cuts a plain text and marks the place.
-func cutText(s string, limit int) (string, bool) {
-	short, missing := cut(s, limit)
+// CutLines drops the last, incomplete line of what does not fit.
+func CutLines(s string, limit int) string {
+	short, missing := Prefix(s, limit)
+	if !missing {
+		return s
+	}
+	return short[:strings.LastIndexByte(short, '\n')+1]
+}
+
+// CutText cuts a plain text and marks the place. It reports whether something is missing.
+func CutText(s string, limit int) (string, bool) {
+	short, missing := Prefix(s, limit)
 	if !missing {
 		return s, false
 	}
-	short, _ = cut(short, limit-units("\n\n"+mark))
+	short, _ = Prefix(short, limit-Units("\n\n"+mark))
 	return strings.TrimRight(short, " \r\n") + "\n\n" + mark, true
 }

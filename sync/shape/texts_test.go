@@ -98,14 +98,14 @@ func TestF08TextLimits(t *testing.T) {
 		"accents": "e\u0301a\u0308", "thai": "สวัสดี", "spaces": " ", "newlines": "\n", "amps": "&", "one word": "x",
 	} {
 		text := strings.Repeat(unit, 200_000/len(unit)+1)
-		if units(text) < 131_072 {
+		if Units(text) < 131_072 {
 			text = strings.Repeat(text, 3)
 		}
 		m := capture.Mail{Header: capture.Header{Subject: text}, Text: text, HTML: "<div><p>" + escape(text) + "</p></div>", RawHeaders: "A: " + text + "\nB: " + text}
 		got, left := Cut(m, full())
 		got = Note(got, "Not saved: "+strings.Repeat("'", 1000))
-		if units(got.Subject) > 3000 || units(got.Text) > 131_072 || units(got.HTML) > 131_072 || units(got.RawHeaders) > 32_000 {
-			t.Errorf("%s: %d, %d, %d, %d units", name, units(got.Subject), units(got.Text), units(got.HTML), units(got.RawHeaders))
+		if Units(got.Subject) > 3000 || Units(got.Text) > 131_072 || Units(got.HTML) > 131_072 || Units(got.RawHeaders) > 32_000 {
+			t.Errorf("%s: %d, %d, %d, %d units", name, Units(got.Subject), Units(got.Text), Units(got.HTML), Units(got.RawHeaders))
 		}
 		if len(left) != 1 || left[0].Why != WhyLong || left[0].Size < 1 {
 			t.Errorf("%s: left out %v", name, left)
@@ -117,9 +117,12 @@ func TestF08TextLimits(t *testing.T) {
 		if body := strings.TrimSuffix(got.Text[:strings.Index(got.Text, "[…]")], "\n\n"); strings.Trim(unit, " \r\n") != "" && !wholeUnits(body, unit) {
 			t.Errorf("%s: cut within a character: ...%q", name, body[max(len(body)-30, 0):])
 		}
-		task, _ := Fit(m, TaskLimits)
-		if task = Note(task, "Not saved: a.pdf"); units(task.Text) > 31_900-6_000 || units(task.Subject) > 255 {
-			t.Errorf("%s: task of %d and %d units", name, units(task.Text), units(task.Subject))
+		task, left := CutTask(m, full())
+		if task = Note(task, "Not saved: a.pdf"); Units(task.Text) > 31_900-TaskFoot || Units(task.Subject) > 255 || task.HTML+task.RawHeaders != "" {
+			t.Errorf("%s: task of %d and %d units", name, Units(task.Text), Units(task.Subject))
+		}
+		if !strings.Contains(task.Text, "\n\n[…]\n\nNot saved") || !strings.HasSuffix(task.Subject, "…") || whys(left) != ":long" {
+			t.Errorf("%s: no visible mark in a task: %q %q, left out %v", name, task.Subject, task.Text[max(len(task.Text)-200, 0):], left)
 		}
 	}
 	// What is not even read is marked too.
@@ -128,7 +131,7 @@ func TestF08TextLimits(t *testing.T) {
 		t.Errorf("HTML %q, text %q, left out %v", got.HTML, got.Text, left)
 	}
 	m = capture.Mail{Header: capture.Header{Subject: "s"}, Text: "short\r\n\r\n", HTML: "<p>short</p>", RawHeaders: "A: b\r\n"}
-	if got, left := Fit(m, EmailLimits); fmt.Sprint(got) != fmt.Sprint(m) || left != nil {
+	if got, left := fit(m, EmailLimits); fmt.Sprint(got) != fmt.Sprint(m) || left != nil {
 		t.Errorf("what fits was changed: %+v, %v", got, left)
 	}
 }
@@ -156,9 +159,9 @@ func TestF08CutsBetweenCharacters(t *testing.T) {
 		{"abc", 2, "ab"}, {"a👍b", 2, "a"}, {"a👍b", 3, "a👍"}, {"ae\u0301b", 2, "a"}, {"a👍🏽b", 4, "a"}, {"a👩‍👧b", 4, "a"}, {"🇩🇪🇫🇷", 6, "🇩🇪"}, {"🇩🇪🇫🇷", 4, "🇩🇪"},
 		{"a❤\ufe0fb", 2, "a"}, {"a\r\nb", 2, "a"}, {"a\nb", 2, "a"}, {"a\nb", 3, "a\n"}, {strings.Repeat("\u0301", 50), 40, strings.Repeat("\u0301", 40)}, {"x", 0, ""}, {"x", -1, ""},
 	} {
-		got, missing := cut(c.text, c.limit)
+		got, missing := Prefix(c.text, c.limit)
 		if got != c.want || !missing {
-			t.Errorf("cut(%q, %d) = %q, %v; want %q", c.text, c.limit, got, missing, c.want)
+			t.Errorf("Prefix(%q, %d) = %q, %v; want %q", c.text, c.limit, got, missing, c.want)
 		}
 	}
 }
@@ -166,10 +169,10 @@ func TestF08CutsBetweenCharacters(t *testing.T) {
 func TestF08HTMLIsCutBetweenTags(t *testing.T) {
 	t.Parallel()
 	source := `<div><p style="color: red">Tom &amp; Jerry &lt;3</p><table><tr><td>a<br>b</td></tr></table></div>` + strings.Repeat("<p>x</p>", 40)
-	for limit := 60; limit < units(source); limit++ {
-		got, missing := cutHTML(source, limit)
-		if !missing || units(got) > limit || !strings.HasSuffix(got, "<p>[…]</p>") {
-			t.Fatalf("limit %d: %d units, %v: %q", limit, units(got), missing, got)
+	for limit := 60; limit < Units(source); limit++ {
+		got, missing := CutHTML(source, limit)
+		if !missing || Units(got) > limit || !strings.HasSuffix(got, "<p>[…]</p>") {
+			t.Fatalf("limit %d: %d units, %v: %q", limit, Units(got), missing, got)
 		}
 		if again := safe(got, nil); again != got {
 			t.Fatalf("limit %d left something open: %q, closed: %q", limit, got, again)

@@ -8,17 +8,17 @@ import (
 	"golang.org/x/net/html/atom"
 )
 
-// cutHTML cuts an HTML text between two tags or within a text, ends what is open there and marks
-// the place.
-func cutHTML(source string, limit int) (string, bool) {
-	if _, missing := cut(source, limit); !missing {
+// CutHTML cuts an HTML text between two tags or within a text, ends what is open there and marks
+// the place. It reports whether something is missing.
+func CutHTML(source string, limit int) (string, bool) {
+	if _, missing := Prefix(source, limit); !missing {
 		return source, false
 	}
 	var (
 		out     strings.Builder
 		open    []string
 		closing int // units that ending all that is open takes
-		room    = limit - units(markHTML)
+		room    = limit - Units(markHTML)
 		z       = html.NewTokenizer(strings.NewReader(source))
 	)
 	for {
@@ -27,7 +27,7 @@ func cutHTML(source string, limit int) (string, bool) {
 			break
 		}
 		raw := string(z.Raw())
-		need := units(raw)
+		need := Units(raw)
 		if kind == html.TextToken {
 			if need > room-closing {
 				out.WriteString(cutEntities(raw, room-closing))
@@ -70,7 +70,7 @@ func finish(out *strings.Builder, open []string) string {
 
 // cutEntities cuts a text of HTML, as it is written, before an entity rather than within one.
 func cutEntities(raw string, limit int) string {
-	short, missing := cut(raw, max(limit, 0))
+	short, missing := Prefix(raw, max(limit, 0))
 	if !missing {
 		return short
 	}
