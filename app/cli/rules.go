@@ -1,9 +1,7 @@
 package cli
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -16,9 +14,6 @@ import (
 	"hawser/sync/capture"
 	"hawser/sync/fault"
 )
-
-// maxRules bounds a file of choices, bytes.
-const maxRules = 1 << 20
 
 func (a *app) rulesCmd() *cobra.Command {
 	cmd := &cobra.Command{
@@ -120,15 +115,13 @@ func (a *app) readChoices(name string) (capture.Choices, error) {
 		defer f.Close()
 		in = f
 	}
-	raw, err := io.ReadAll(io.LimitReader(in, maxRules+1))
-	if err != nil || len(raw) > maxRules {
+	raw, err := io.ReadAll(io.LimitReader(in, capture.MaxFile+1))
+	if err != nil {
 		return c, a.usage("usage.choices", nil)
 	}
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&c); err != nil {
+	if c, err = capture.ReadChoices(raw); err != nil {
 		f := fault.New(fault.Usage, "read choices", err)
-		f.Detail = a.t("usage.choices") + " " + strings.TrimPrefix(err.Error(), "json: ")
+		f.Detail = a.t("usage.choices") + " " + fault.Of(err).Detail
 		return c, f
 	}
 	return c, nil

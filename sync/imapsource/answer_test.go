@@ -3,6 +3,8 @@ package imapsource
 import (
 	"strings"
 	"testing"
+
+	"hawser/sync/costtest"
 )
 
 func TestAnswers(t *testing.T) {
@@ -114,10 +116,17 @@ func FuzzAnswer(f *testing.F) {
 	} {
 		f.Add(line)
 	}
+	for _, piece := range []string{"(", ")", "\"", "\\\"", "{", "{3}\r\n", "{4294967295}\r\n", "NIL ", "(NIL NIL)", "&", "&-", "&AA-", "\xff"} { // A53
+		f.Add("* 1 FETCH (UID 5 BODYSTRUCTURE (" + strings.Repeat(piece, 1500) + ") X-GM-LABELS (a " + strings.Repeat(piece, 300) + "))")
+	}
 	f.Fuzz(func(t *testing.T, line string) {
-		found := fetched(line)
-		_, _ = filesOf(found["BODYSTRUCTURE"], "")
-		for _, l := range labelsOf(found["X-GM-LABELS"], "x") {
+		var labels []string
+		costtest.Check(t, func() {
+			found := fetched(line)
+			_, _ = filesOf(found["BODYSTRUCTURE"], "")
+			labels = labelsOf(found["X-GM-LABELS"], "x")
+		})
+		for _, l := range labels {
 			if strings.ToValidUTF8(l, "") != l {
 				t.Errorf("label %q", l)
 			}

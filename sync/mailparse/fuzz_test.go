@@ -2,59 +2,25 @@ package mailparse
 
 import (
 	"bytes"
-	"flag"
-	"runtime"
 	"strings"
 	"testing"
-	"time"
 	"unicode/utf8"
 
 	"hawser/sync/capture"
+	"hawser/sync/costtest"
 )
-
-// maxCost is what one mail may take of memory, all that is allocated counted together.
-const maxCost = 32 << 20
-
-// allocated returns how many bytes f allocates in all. Nothing else may run.
-func allocated(f func()) uint64 {
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	f()
-	runtime.ReadMemStats(&after)
-	return after.TotalAlloc - before.TotalAlloc
-}
-
-// cheap fails when f costs more than one mail may: a second, 32 MB. It measures in the workers of a
-// fuzzing run alone, where nothing else runs in the process. Of three times the best counts, since
-// the machine may be busy.
-func cheap(t *testing.T, f func()) {
-	t.Helper()
-	if worker := flag.Lookup("test.fuzzworker"); worker == nil || worker.Value.String() != "true" {
-		f()
-		return
-	}
-	var used uint64
-	best := time.Hour
-	for range 3 {
-		start := time.Now()
-		used = allocated(f)
-		if best = min(best, time.Since(start)); best < time.Second {
-			break
-		}
-	}
-	if best > time.Second || used > maxCost {
-		t.Fatalf("took %v and %d MB", best, used>>20)
-	}
-}
 
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(mixed))
+	for _, raw := range hostileMails() {
+		f.Add([]byte(raw))
+	}
 	for _, raw := range corpus(f) {
 		f.Add(raw)
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		var m capture.Mail
-		cheap(t, func() {
+		costtest.Check(t, func() {
 			var err error
 			if m, err = Parse(bytes.NewReader(raw), int64(len(raw))); err != nil {
 				t.Fatal(err)
@@ -69,9 +35,12 @@ func FuzzReadHeader(f *testing.F) {
 	f.Add([]byte(typical))
 	f.Add([]byte("From:\nno field\nTo: 0"))
 	f.Add([]byte("To: a:b@c;(x\"<d\nDate: 1-1-1\nReferences: <<>\n"))
+	for _, block := range hostileHeaders() {
+		f.Add([]byte(block))
+	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		var h capture.Header
-		cheap(t, func() {
+		costtest.Check(t, func() {
 			var err error
 			if h, err = ReadHeader(bytes.NewReader(raw)); err != nil {
 				t.Fatal(err)
@@ -92,9 +61,12 @@ func FuzzAddresses(f *testing.F) {
 	} {
 		f.Add([]byte(s), "utf-8")
 	}
+	for _, s := range hostileAddresses() {
+		f.Add([]byte(s), "")
+	}
 	f.Fuzz(func(t *testing.T, value []byte, charset string) {
 		var list []capture.Address
-		cheap(t, func() { list = addresses(nil, value, charset) })
+		costtest.Check(t, func() { list = addresses(nil, value, charset) })
 		if len(list) > maxAddresses {
 			t.Fatalf("%d addresses", len(list))
 		}
@@ -113,10 +85,13 @@ func FuzzHTMLText(f *testing.F) {
 	} {
 		f.Add(s)
 	}
+	for _, s := range hostilePages() {
+		f.Add(s)
+	}
 	f.Fuzz(func(t *testing.T, document string) {
 		document = strings.ToValidUTF8(document, "")
 		var text string
-		cheap(t, func() { text = HTMLText(document) })
+		costtest.Check(t, func() { text = HTMLText(document) })
 		if !utf8.ValidString(text) || text != strings.TrimSpace(text) || strings.Contains(text, "\n\n\n") {
 			t.Fatalf("text %q of %q", text, document)
 		}
@@ -128,10 +103,13 @@ func FuzzHTMLText(f *testing.F) {
 
 func FuzzText(f *testing.F) {
 	f.Add([]byte(mixed))
+	for _, raw := range hostileMails() {
+		f.Add([]byte(raw))
+	}
 	for _, raw := range corpus(f) {
 		f.Add(raw)
 	}
-	f.Fuzz(func(t *testing.T, raw []byte) { cheap(t, func() { readText(t, raw) }) })
+	f.Fuzz(func(t *testing.T, raw []byte) { costtest.Check(t, func() { readText(t, raw) }) })
 }
 
 // readText holds the words of a mail to what they promise.

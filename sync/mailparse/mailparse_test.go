@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"hawser/sync/capture"
+	"hawser/sync/costtest"
 )
 
 func readHeader(t *testing.T, s string) capture.Header {
@@ -345,7 +346,7 @@ func TestBombsCostLittle(t *testing.T) {
 			},
 			"ReadHeader": func() { readHeader(t, raw) },
 		} {
-			if used := allocated(read); used > maxCost {
+			if used := costtest.Allocated(read); used > costtest.MaxBytes {
 				t.Errorf("%s of %s: %d MB were allocated", what, name, used>>20)
 			}
 		}

@@ -1,14 +1,9 @@
 package rules
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"hawser/sync/capture"
 	"hawser/sync/fault"
@@ -18,55 +13,10 @@ import (
 // what would cost time with each mail.
 const (
 	MaxRules  = 500
-	MaxValues = 10_000  // of one list of addresses
-	MaxTexts  = 1000    // words, labels or folders of one list: each word is looked for in each text
-	MaxFile   = 1 << 20 // bytes of a rule file
-	maxValue  = 320     // bytes: a local part, @ and a domain (RFC 3696)
+	MaxValues = 10_000 // of one list of addresses
+	MaxTexts  = 1000   // words, labels or folders of one list: each word is looked for in each text
+	maxValue  = 320    // bytes: a local part, @ and a domain (RFC 3696)
 )
-
-// Parse reads a rule file: [capture.Choices] as JSON. It refuses unknown fields, a second value,
-// and whatever [Check] does. The fault is Usage, and its Detail names the place.
-func Parse(data []byte) (capture.Choices, error) {
-	var c capture.Choices
-	if len(data) > MaxFile {
-		return c, refuse(fmt.Sprintf("> %d bytes", MaxFile))
-	}
-	if !utf8.Valid(data) {
-		return c, refuse("UTF-8")
-	}
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&c); err != nil {
-		return capture.Choices{}, refuse(place(data, d.InputOffset(), err))
-	}
-	end := d.InputOffset()
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return capture.Choices{}, refuse(lineOf(data, end))
-	}
-	if err := Check(c); err != nil {
-		return capture.Choices{}, err
-	}
-	return c, nil
-}
-
-// place says where a rule file cannot be read.
-func place(data []byte, offset int64, err error) string {
-	var syntax *json.SyntaxError
-	var kind *json.UnmarshalTypeError
-	switch {
-	case errors.As(err, &syntax):
-		offset = syntax.Offset
-	case errors.As(err, &kind):
-		return fmt.Sprintf("%s: %s", lineOf(data, kind.Offset), kind.Field)
-	}
-	return lineOf(data, offset) + ": " + strings.TrimPrefix(err.Error(), "json: ")
-}
-
-// lineOf returns "line:column" of a byte.
-func lineOf(data []byte, offset int64) string {
-	before := data[:min(max(offset, 0), int64(len(data)))]
-	return fmt.Sprintf("%d:%d", bytes.Count(before, []byte("\n"))+1, len(before)-bytes.LastIndexByte(before, '\n'))
-}
 
 func refuse(detail string) error {
 	f := fault.New(fault.Usage, "check rules", nil)

@@ -1,12 +1,10 @@
 package rules
 
 import (
-	"encoding/json"
 	"maps"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"hawser/sync/capture"
 	"hawser/sync/fault"
@@ -68,21 +66,21 @@ func TestCheckNamesTheLine(t *testing.T) {
 	}
 }
 
-func TestParseRefuses(t *testing.T) {
+func TestFilesAreRefused(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
-		`{"automatic": true}`:                    "",
-		"{\n  \"automatc\": true\n}":             `: unknown field "automatc"`,
-		"{\n  \"days\": \"7\"\n}":                "days",
-		`{"automatic": true} {}`:                 "1:20",
-		`{"automatic": tru}`:                     "1:",
-		"{\"words\": [\"\xff\"]}":                "UTF-8",
-		`{"block": ["com"]}`:                     `block[0]: "com"`,
-		`[]`:                                     "1:",
-		``:                                       "1:",
-		`"` + strings.Repeat("a", MaxFile) + `"`: "> ",
+		`{"automatic": true}`:        "",
+		"{\n  \"automatc\": true\n}": `: unknown field "automatc"`,
+		"{\n  \"days\": \"7\"\n}":    "days",
+		`{"automatic": true} {}`:     "1:20",
+		`{"automatic": tru}`:         "1:",
+		"{\"words\": [\"\xff\"]}":    "UTF-8",
+		`{"block": ["com"]}`:         `block[0]: "com"`,
+		`[]`:                         "1:",
+		``:                           "1:",
+		`"` + strings.Repeat("a", capture.MaxFile) + `"`: "> ",
 	} {
-		c, err := Parse([]byte(in))
+		c, err := readFile([]byte(in))
 		f := fault.Of(err)
 		switch {
 		case want == "" && err != nil, want != "" && (f == nil || f.Code != fault.Usage || !strings.Contains(f.Detail, want)):
@@ -91,42 +89,6 @@ func TestParseRefuses(t *testing.T) {
 			t.Errorf("%q was not read", in)
 		}
 	}
-}
-
-// FuzzParse: whatever a rule file holds, reading it ends, and what was read can decide and be read again.
-func FuzzParse(f *testing.F) {
-	yes := true
-	full, _ := json.Marshal(capture.Choices{
-		Automatic: true, Since: time.Now(), Days: 7, Direction: capture.SentBy, Folders: []string{"INBOX"}, Block: []string{"a@b.example"},
-		Words: []string{"a*"}, Kinds: capture.Kinds, Rules: []capture.Rule{{ID: "a", Action: capture.Deny, From: []string{"*.b.example"}, Known: &yes}},
-	})
-	f.Add(full)
-	f.Add([]byte(`{"rules":[{"id":"x","action":"allow","words":["弁護士"],"records":["Lead"]}],"block":["bücher.example"]}`))
-	f.Add([]byte(strings.Repeat("[", 2000)))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		c, err := Parse(data)
-		if err != nil {
-			if d := fault.Of(err).Detail; d == "" || len(d) > 2*maxValue+200 {
-				t.Fatalf("detail of %d bytes: %q", len(d), d)
-			}
-			return
-		}
-		again, err := json.Marshal(c)
-		if err != nil {
-			return // a year that JSON cannot write
-		}
-		if len(again) <= MaxFile {
-			if _, err := Parse(again); err != nil {
-				t.Fatalf("read once, not twice: %v %q", err, fault.Of(err).Detail)
-			}
-		}
-		s := Compile(c, capture.Company{}, []string{"me@acme.example"})
-		m := Message{Header: capture.Header{Subject: "a", From: []capture.Address{{Addr: "a@b.example"}}}, Folder: "INBOX"}
-		if d := s.Decide(m, "", false); !c.Automatic && d.Verdict != Filter {
-			t.Fatalf("automatic capture is off: %+v", d)
-		}
-		s.Entries()
-	})
 }
 
 // TestAddressesAreCompared spells one address in many ways, and others that look like it.
