@@ -260,11 +260,19 @@ func TestHelpPagesShowSettingsThatLoad(t *testing.T) {
 				checkPolicy(t, []byte(f[2]))
 				continue
 			}
+			if strings.Contains(f[2], `"enforced"`) {
+				m, err := config.ParseManaged([]byte(f[2]), name)
+				c, none := config.Load("", m)
+				if _, ignored := c.Under(config.Policy{}); err != nil || none != nil || len(ignored) > 0 || c.Company.Key == "" {
+					t.Errorf("%s: %v, %v, ignored %q", name, err, none, ignored)
+				}
+				continue
+			}
 			path := filepath.Join(t.TempDir(), "config.json")
 			if err := os.WriteFile(path, []byte(f[2]), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			c, err := config.Load(path)
+			c, err := config.Load(path, config.Managed{})
 			if err != nil {
 				t.Errorf("%s: %v", name, err)
 			}

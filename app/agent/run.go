@@ -39,7 +39,8 @@ const maxPassphrase = 4 << 10
 // Foreground is one run of "hawser run".
 type Foreground struct {
 	Dirs     config.Dirs
-	Env      []string // the process's environment, for the browser
+	Managed  config.Managed // what the computer's administrators decided
+	Env      []string       // the process's environment, for the browser
 	Lang     string
 	Version  string
 	Headless bool
@@ -58,8 +59,8 @@ const lockedWait = 15 * time.Second
 // empty profile.
 func (f Foreground) Run(ctx context.Context) error {
 	debug.SetMemoryLimit(memoryLimit)
-	settings, err := config.Load(f.Dirs.ConfigFile())
-	if err != nil && !config.Missing(err) {
+	settings, err := config.Load(f.Dirs.ConfigFile(), f.Managed)
+	if err != nil {
 		return err
 	}
 	log, file := logging.New(logging.Options{File: filepath.Join(f.Dirs.State, "hawser.log"), Level: slog.LevelInfo})

@@ -55,7 +55,7 @@ func (a *Agent) setting(ctx context.Context, o option) (control.Setting, error) 
 	settings := a.settings()
 	if from, locked := settings.Origin(o.policy); o.policy != "" && from != config.FromDefault {
 		s.Origin, s.Locked = string(from), locked
-		if locked {
+		if locked && from == config.FromCompany {
 			s.By = a.board.shown.Status().Company.Name
 		}
 	}

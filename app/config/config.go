@@ -23,7 +23,7 @@ import (
 // maxFile bounds the configuration file, bytes.
 const maxFile = 1 << 20
 
-// Config is what Hawser was told to do. [Load] returns what config.json says, [Config.Under] what
+// Config is what Hawser was told to do. [Load] returns what this computer says, [Config.Under] what
 // is left of it under a company's policy.
 type Config struct {
 	Salesforce Salesforce `json:"salesforce"`
@@ -33,8 +33,9 @@ type Config struct {
 	Company    Company    `json:"company"`
 	Desktop    Desktop    `json:"desktop"`
 
-	said    layer           // what config.json says, by key
-	decided map[string]bool // keys that a policy set; true where it locked them
+	said    layer            // what config.json says, by key
+	managed Managed          // what the computer's administrators say
+	places  map[string]place // where the values in force come from, by key
 }
 
 // Salesforce says where and as which app the user signs in.
@@ -80,34 +81,41 @@ type Company struct {
 	Key    string `json:"key,omitempty"`    // deployment key; without one, each user needs a code
 }
 
-// Load reads and checks the file. A missing file is an error that wraps [fs.ErrNotExist]; any
-// other problem is a fault with code config-invalid whose Detail names the line or the key.
-func Load(path string) (Config, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return Config{}, fmt.Errorf("read configuration: %w", err)
-	}
-	if info.Size() > maxFile {
-		return Config{}, invalid("the file is larger than 1 MB")
-	}
-	raw, err := os.ReadFile(path)
-	if err != nil {
-		return Config{}, fmt.Errorf("read configuration: %w", err)
-	}
-	c, err := parse(raw)
+// Load reads and checks the file and puts it between what is enforced and what is preset on this
+// computer. A file that is not there says nothing. Any problem is a fault with code config-invalid
+// whose Detail names the line or the key.
+func Load(path string, m Managed) (Config, error) {
+	raw, err := read(path)
 	if err != nil {
 		return Config{}, err
 	}
-	return c, nil
+	return parse(raw, m)
 }
 
-func parse(raw []byte) (Config, error) {
-	var c Config
-	if err := strict(raw, &c); err != nil {
+func read(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return []byte("{}"), nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	if info.Size() > maxFile {
+		return nil, invalid("the file is larger than 1 MB")
+	}
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	return raw, nil
+}
+
+func parse(raw []byte, m Managed) (Config, error) {
+	var own Config
+	if err := strict(raw, &own); err != nil {
 		return Config{}, invalid(position(raw, err))
 	}
-	c.said = flatten(raw)
-	c.fill()
+	c, _ := Config{said: flatten(raw), managed: m}.Under(Policy{})
 	return c, c.check()
 }
 
@@ -197,9 +205,6 @@ func position(raw []byte, err error) string {
 		return strings.TrimPrefix(err.Error(), "json: ")
 	}
 }
-
-// Missing reports whether err says that there is no configuration yet.
-func Missing(err error) bool { return errors.Is(err, fs.ErrNotExist) }
 
 // Dirs are the folders of one profile.
 type Dirs struct {

@@ -38,7 +38,7 @@ func TestLoad(t *testing.T) {
 			if err := os.WriteFile(path, []byte(r.text), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			c, err := Load(path)
+			c, err := Load(path, Managed{})
 			if r.detail == "" {
 				if err != nil || !reflect.DeepEqual(c.Capture, Capture{Folder: "Salesforce", Keyword: "$Salesforce"}) || c.Salesforce.DailyCalls != 100 {
 					t.Errorf("%+v, %v", c, err)
@@ -51,8 +51,9 @@ func TestLoad(t *testing.T) {
 			}
 		})
 	}
-	if _, err := Load(filepath.Join(t.TempDir(), "none")); !Missing(err) {
-		t.Errorf("a missing file gives %v", err)
+	c, err := Load(filepath.Join(t.TempDir(), "none"), Managed{})
+	if err != nil || c.Capture.Folder != "Salesforce" || c.Lacks() != "salesforce.site" {
+		t.Errorf("a missing file gives %+v, %v", c, err)
 	}
 }
 
@@ -89,7 +90,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(good))
 	f.Add([]byte(`{"salesforce":`))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		c, err := parse(raw)
+		c, err := parse(raw, Managed{})
 		if err == nil && c.check() != nil {
 			t.Error("accepted what does not pass its own check")
 		}

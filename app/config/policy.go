@@ -44,30 +44,39 @@ func (l layer) nest() ([]byte, error) {
 	return json.Marshal(sections)
 }
 
-// onlyHere are the keys that no policy sets: they name files of this computer, or the company whose
-// policy it is.
+// onlyHere are the keys that no company's policy sets: they name files of this computer, or the
+// company whose policy it is.
 var onlyHere = []string{"trust.caFile", "company.server", "company.key"}
 
-// Under returns the settings in force under a policy: what is locked counts before config.json,
-// all else of the policy after it. Ignored are the policy's keys that this program does not know
-// or cannot use; the rest of the policy counts all the same.
+// Under returns the settings in force under a policy: what is locked counts before config.json, all
+// else of the policy after it. What the computer's administrators enforce counts before both, what
+// they preset after both. Ignored are the keys of either that this program does not know or cannot
+// use; the rest counts all the same.
 func (c Config) Under(p Policy) (merged Config, ignored []string) {
-	if len(p.Settings) == 0 {
-		return c, nil
-	}
-	all := layer{}
+	locked, preset := layer{}, layer{}
+	ignored = slices.Clone(c.managed.ignored)
 	for _, key := range slices.Sorted(maps.Keys(p.Settings)) {
-		if slices.Contains(onlyHere, key) || !usable(key, p.Settings[key]) {
+		switch {
+		case slices.Contains(onlyHere, key) || !usable(key, p.Settings[key]):
 			ignored = append(ignored, key)
-			continue
-		}
-		if _, said := c.said[key]; !said || slices.Contains(p.Locked, key) {
-			all[key] = p.Settings[key]
+		case slices.Contains(p.Locked, key):
+			locked[key] = p.Settings[key]
+		default:
+			preset[key] = p.Settings[key]
 		}
 	}
-	for key, value := range c.said {
-		if _, set := all[key]; !set {
-			all[key] = value
+	all, places := layer{}, map[string]place{}
+	for _, source := range []struct {
+		place
+		settings layer
+	}{
+		{place{FromComputer, true}, c.managed.enforced}, {place{FromCompany, true}, locked}, {place{FromFile, false}, c.said},
+		{place{FromCompany, false}, preset}, {place{FromComputer, false}, c.managed.preset},
+	} {
+		for key, value := range source.settings {
+			if _, set := all[key]; !set {
+				all[key], places[key] = value, source.place
+			}
 		}
 	}
 	raw, err := all.nest()
@@ -75,14 +84,9 @@ func (c Config) Under(p Policy) (merged Config, ignored []string) {
 		err = strict(raw, &merged)
 	}
 	if err != nil { // each part was read before, so the whole is
-		return c, slices.Sorted(maps.Keys(p.Settings))
+		return c, slices.Concat(c.managed.ignored, slices.Sorted(maps.Keys(p.Settings)))
 	}
-	merged.said, merged.decided = c.said, map[string]bool{}
-	for key := range p.Settings {
-		if _, said := c.said[key]; !slices.Contains(ignored, key) && (!said || slices.Contains(p.Locked, key)) {
-			merged.decided[key] = slices.Contains(p.Locked, key)
-		}
-	}
+	merged.said, merged.managed, merged.places = c.said, c.managed, places
 	merged.fill()
 	return merged, ignored
 }
@@ -91,18 +95,22 @@ func (c Config) Under(p Policy) (merged Config, ignored []string) {
 type Origin string
 
 const (
-	FromDefault Origin = "default"
-	FromFile    Origin = "file"
-	FromCompany Origin = "company"
+	FromDefault  Origin = "default"
+	FromFile     Origin = "file"     // config.json
+	FromCompany  Origin = "company"  // its signed policy
+	FromComputer Origin = "computer" // its administrators
 )
+
+// place is where a value comes from.
+type place struct {
+	from   Origin
+	locked bool
+}
 
 // Origin returns where a key's value comes from, and whether the user may not change it.
 func (c Config) Origin(key string) (from Origin, locked bool) {
-	if locked, ok := c.decided[key]; ok {
-		return FromCompany, locked
-	}
-	if _, ok := c.said[key]; ok {
-		return FromFile, false
+	if p, ok := c.places[key]; ok {
+		return p.from, p.locked
 	}
 	return FromDefault, false
 }

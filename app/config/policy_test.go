@@ -15,7 +15,7 @@ func TestUnder(t *testing.T) {
 	if err := os.WriteFile(path, []byte(`{"capture": {"folder": "Mine"}, "salesforce": {"dailyCalls": 50}, "trust": {"caFile": "here.pem"}}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c, err := Load(path)
+	c, err := Load(path, Managed{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -216,7 +216,8 @@ const (
 	OriginDefault = "default"
 	OriginYou     = "you"
 	OriginCompany = "company"
-	OriginFile    = "file" // config.json
+	OriginFile    = "file"     // config.json
+	OriginIT      = "computer" // the administrators of this computer
 )
 
 // Setting is one value of the settings page.

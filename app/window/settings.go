@@ -153,6 +153,10 @@ func (a *app) origin(one control.Setting) string {
 	switch {
 	case one.Locked && one.By != "":
 		return a.tf("window.origin-locked", map[string]any{"Company": oneLine(one.By)})
+	case one.Origin == control.OriginIT && one.Locked:
+		return a.t("window.origin-enforced")
+	case one.Origin == control.OriginIT:
+		return a.t("window.origin-computer")
 	case one.Origin == control.OriginYou:
 		return a.t("window.origin-you")
 	case one.Origin == control.OriginCompany:

@@ -37,8 +37,12 @@ func run(ctx context.Context) int {
 			if o.Config != "" {
 				dirs.Config = o.Config
 			}
+			managed, err := config.LoadManaged()
+			if err != nil {
+				return err
+			}
 			return agent.Foreground{
-				Dirs: dirs, Env: os.Environ(), Lang: lang, Version: version, Headless: o.Headless,
+				Dirs: dirs, Managed: managed, Env: os.Environ(), Lang: lang, Version: version, Headless: o.Headless,
 				Desktop: config.HasDisplay(os.Getenv), Stderr: os.Stderr, Passphrase: o.Passphrase,
 			}.Run(ctx)
 		},
