@@ -107,7 +107,7 @@ func TestEveryLanguageIsComplete(t *testing.T) {
 				t.Errorf("%s: %s uses %q, English %q", lang, id, used(w), used(v))
 			}
 			for _, s := range forms(w) {
-				if strings.TrimSpace(s) == "" && (s == "" || id != "number.group") { // a space, in French
+				if strings.TrimSpace(s) == "" && (s == "" || id != "number.group") { // a space, in Spanish and French
 					t.Errorf("%s: %s is empty", lang, id)
 				}
 			}
@@ -152,6 +152,7 @@ func TestTone(t *testing.T) {
 	never := map[string][]string{
 		"":   {"failed to", "error:", "invalid", "exception", "null", "http ", "json:", "token", "oauth"},
 		"de": {"fehlgeschlagen", "ungültig", "fehler:"},
+		"es": {"falló", "fallid", "fallo", "error:", "inválid", "no válid", "excepción"},
 		"fr": {"échoué", "échec", "erreur :", "erreur\u00a0:", "invalide", "jeton"},
 		"ja": {"失敗", "エラー:", "エラー：", "無効", "不正", "例外", "トークン"},
 	}
@@ -214,7 +215,7 @@ func TestLanguageChoice(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
 		"": "en", "C": "en", "C.UTF-8": "en", "POSIX": "en", "de": "de", "de_DE.UTF-8": "de", "de-AT": "de", "DE": "de",
-		"en_GB": "en", "ja": "ja", "ja_JP.UTF-8": "ja", "ko": "en", "no such": "en", "de_DE@euro": "en",
+		"en_GB": "en", "es_MX.UTF-8": "es", "ja": "ja", "ja_JP.UTF-8": "ja", "ko": "en", "no such": "en", "de_DE@euro": "en",
 	} {
 		if got := text.New(in).Lang(); got != want {
 			t.Errorf("New(%q) speaks %q, want %q", in, got, want)
@@ -227,6 +228,7 @@ func TestPlurals(t *testing.T) {
 	for lang, want := range map[string][2]string{
 		"en": {"1 mail needs you", "3 mails need you"},
 		"de": {"1 E-Mail braucht Sie", "3 E-Mails brauchen Sie"},
+		"es": {"1 correo por revisar", "3 correos por revisar"},
 		"fr": {"1 e-mail à traiter", "3 e-mails à traiter"},
 		"ja": {"1 件のメールに対応が必要です", "3 件のメールに対応が必要です"},
 	} {
@@ -246,7 +248,7 @@ func TestFormats(t *testing.T) {
 	t.Parallel()
 	zone := time.FixedZone("", 3600)
 	now := time.Date(2026, 11, 25, 10, 0, 0, 0, zone)
-	for _, lang := range []string{"en", "de", "fr", "ja"} {
+	for _, lang := range []string{"en", "de", "es", "fr", "ja"} {
 		l := text.New(lang)
 		got := []string{
 			l.Moment(time.Time{}, now),
@@ -262,6 +264,8 @@ func TestFormats(t *testing.T) {
 				"0", "999", "-1,234,567", "0 B", "999 B", "1.0 kB", "4.7 kB", "9.9 kB", "10 kB", "999 kB", "1.0 MB", "63 MB"},
 			"de": {"noch nie", "09:00", "24. Nov., 10:00", "25. Nov. 2025", "gerade eben", "vor 1 Minute", "vor 5 Stunden", "11:00",
 				"0", "999", "-1.234.567", "0 B", "999 B", "1,0 kB", "4,7 kB", "9,9 kB", "10 kB", "999 kB", "1,0 MB", "63 MB"},
+			"es": {"nunca", "09:00", "24 nov, 10:00", "25 nov 2025", "ahora mismo", "hace 1 minuto", "hace 5 horas", "11:00",
+				"0", "999", "-1\u00a0234\u00a0567", "0 B", "999 B", "1,0 kB", "4,7 kB", "9,9 kB", "10 kB", "999 kB", "1,0 MB", "63 MB"},
 			"fr": {"jamais", "09:00", "24 nov., 10:00", "25 nov. 2025", "à l’instant", "il y a 1 minute", "il y a 5 heures", "11:00",
 				"0", "999", "-1\u00a0234\u00a0567", "0 o", "999 o", "1,0 ko", "4,7 ko", "9,9 ko", "10 ko", "999 ko", "1,0 Mo", "63 Mo"},
 			"ja": {"なし", "09:00", "11月24日 10:00", "2025年11月25日", "たった今", "1 分前", "5 時間前", "11:00",

@@ -1,7 +1,7 @@
 package reqsig
 
 import (
-	"crypto/hmac"
+	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
@@ -195,9 +195,26 @@ func digest(body []byte) string {
 	return "sha-256=" + encodeBytes(sha256.Sum256(body))
 }
 
-func mac(secret, base []byte) (sum [sha256.Size]byte) {
-	h := hmac.New(sha256.New, secret)
-	h.Write(base)
-	h.Sum(sum[:0])
-	return sum
+// mac is HMAC-SHA-256 as RFC 2104 defines it. crypto/hmac makes six objects for a key, and here each
+// request has another one; a fuzz test holds this to it.
+func mac(secret, base []byte) [sha256.Size]byte {
+	if len(secret) > sha256.BlockSize {
+		sum := sha256.Sum256(secret)
+		secret = sum[:]
+	}
+	var room [sha256.BlockSize + 512]byte // for all but very long targets
+	inner := append(room[:0], innerPad...)
+	outer := [sha256.BlockSize + sha256.Size]byte(outerPad) // a copy
+	for i, b := range secret {
+		inner[i] ^= b
+		outer[i] ^= b
+	}
+	sum := sha256.Sum256(append(inner, base...))
+	copy(outer[sha256.BlockSize:], sum[:])
+	return sha256.Sum256(outer[:])
 }
+
+var (
+	innerPad = bytes.Repeat([]byte{0x36}, sha256.BlockSize)
+	outerPad = bytes.Repeat([]byte{0x5c}, sha256.BlockSize+sha256.Size)
+)

@@ -1,6 +1,9 @@
 package reqsig
 
 import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/base64"
 	"net/http"
 	"net/url"
@@ -81,6 +84,20 @@ func FuzzB27NoSharedSigningString(f *testing.F) {
 		}
 		if ok && okToo && (m1 != m2 || u1 != u2 || p1 != p2) && string(c.base()) == string(d.base()) {
 			t.Fatalf("%q %q %q and %q %q %q share a base", m1, u1, p1, m2, u2, p2)
+		}
+	})
+}
+
+// FuzzMAC holds the MAC to the standard library's.
+func FuzzMAC(f *testing.F) {
+	for _, size := range []int{0, 1, 16, 31, 32, 33, 63, 64, 65, 200} {
+		f.Add([]byte(strings.Repeat("k", size)), []byte(strings.Repeat("m", 7*size)))
+	}
+	f.Fuzz(func(t *testing.T, secret, base []byte) {
+		want := hmac.New(sha256.New, secret)
+		want.Write(base)
+		if got := mac(secret, base); !bytes.Equal(got[:], want.Sum(nil)) {
+			t.Fatalf("%x under %x gives %x", base, secret, got)
 		}
 	})
 }

@@ -102,15 +102,9 @@ func (p *postgres) use(ctx context.Context, batch []use) (seen []tenantVersion, 
 // in the file, and those that it failed to write, which are used up all the same. They are kept by
 // when they end, so that old ones go together.
 type usedNonces struct {
-	mu    sync.Mutex
-	spans []nonces
-	last  int64 // the highest end in the file
-}
-
-// nonces are those that end in one span of time.
-type nonces struct {
-	end int64 // of the span
-	ids map[[16]byte]struct{}
+	mu   sync.Mutex
+	all  map[int64]map[[16]byte]struct{} // by the end of the span
+	last int64                           // the highest end in the file
 }
 
 // nonceSpan is as long as a nonce lasts, so that there are few spans to look into.
@@ -118,21 +112,16 @@ const nonceSpan = int64(reqsig.Keep / time.Microsecond)
 
 // addLocked reports whether the nonce is new.
 func (u *usedNonces) addLocked(id [16]byte, expires int64) bool {
-	end := (expires/nonceSpan + 1) * nonceSpan
-	at := -1
-	for i, span := range u.spans {
-		if _, used := span.ids[id]; used {
+	for _, some := range u.all {
+		if _, used := some[id]; used {
 			return false
 		}
-		if span.end == end {
-			at = i
-		}
 	}
-	if at < 0 {
-		at = len(u.spans)
-		u.spans = append(u.spans, nonces{end, map[[16]byte]struct{}{}})
+	end := (expires/nonceSpan + 1) * nonceSpan
+	if u.all[end] == nil {
+		u.all[end] = map[[16]byte]struct{}{}
 	}
-	u.spans[at].ids[id] = struct{}{}
+	u.all[end][id] = struct{}{}
 	return true
 }
 
@@ -140,7 +129,7 @@ func (u *usedNonces) addLocked(id [16]byte, expires int64) bool {
 func (u *usedNonces) load(ctx context.Context, q querier) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.spans = nil
+	u.all = map[int64]map[[16]byte]struct{}{}
 	return eachNonce(ctx, q, func(id [16]byte, ends int64) error {
 		u.addLocked(id, ends)
 		u.last = max(u.last, ends)
@@ -184,7 +173,11 @@ func (u *usedNonces) fresh(batch []use) (ids []byte, firsts []*bool, ends int64)
 func (u *usedNonces) forget(before int64) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.spans = slices.DeleteFunc(u.spans, func(n nonces) bool { return n.end <= before })
+	for end := range u.all {
+		if end <= before {
+			delete(u.all, end)
+		}
+	}
 }
 
 // use appends one row for the whole batch: which nonces are new is known in memory, and the file
