@@ -105,14 +105,15 @@ func (a *app) ask(question string, other bool) (bool, error) {
 	case answer == "":
 		return other, nil
 	}
-	// English is understood in every language, and so are first letters.
+	// English is understood in every language, and so are first letters. A language may have
+	// several words: Spanish is often typed without its accents.
 	lower := strings.ToLower(answer)
-	for _, yes := range []string{"yes", a.t("cli.yes")} {
+	for _, yes := range append(strings.Fields(a.t("cli.yes")), "yes") {
 		if lower == yes || lower == yes[:1] {
 			return true, nil
 		}
 	}
-	for _, no := range []string{"no", a.t("cli.no")} {
+	for _, no := range append(strings.Fields(a.t("cli.no")), "no") {
 		if lower == no || lower == no[:1] {
 			return false, nil
 		}
