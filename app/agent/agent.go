@@ -96,6 +96,7 @@ type Agent struct {
 	choosing choosing
 	marks    marks
 	notices  func(bool) // the switch of the notices; nil without a desktop
+	offered  offer      // the zero value is none
 
 	source    *imapsource.Source // these two are nil while the capture does not run
 	engine    *engine.Engine

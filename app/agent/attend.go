@@ -7,9 +7,9 @@ import (
 	"sync"
 	"time"
 
+	"hawser/app/control"
 	"hawser/app/desktop"
 	"hawser/app/notice"
-	"hawser/sync/fault"
 )
 
 // launcherPause is how long the pause lasts that a launcher's menu offers.
@@ -37,7 +37,7 @@ func (f Foreground) attend(ctx context.Context, a *Agent, desk *sync.WaitGroup) 
 			return nil
 		}
 		_, err := a.cfg.Autostart.Repair()
-		return err
+		return errors.Join(err, a.obeyAutostart())
 	})
 	run("launcher", func() error {
 		if place, err := desktop.FindPlace(environment(f.Env)); err == nil {
@@ -69,15 +69,13 @@ func (a *Agent) launched(ctx context.Context, r desktop.Request) {
 	var err error
 	switch {
 	case !r.Link.Empty():
-		if _, err = a.Enrol(ctx, r.Link); err == nil || !fault.Is(err, fault.WindowMissing) {
-			err = errors.Join(err, a.Open(ctx, ""))
-		}
+		err = errors.Join(a.Offer(ctx, r.Link), a.Open(ctx, "")) // the window asks, or "hawser enrol"
 	case r.Action == desktop.ActCheck:
 		err = a.CheckNow(ctx)
 	case r.Action == desktop.ActPause:
 		err = a.Pause(ctx, a.now().Add(launcherPause))
 	case r.Action == desktop.ActCapture:
-		err = a.Open(ctx, "capture")
+		err = a.Open(ctx, control.PageCapture)
 	default:
 		err = a.Open(ctx, "")
 	}

@@ -159,6 +159,9 @@ func (a *Agent) obey() {
 		b.mail.Host = inForce.Mail.IMAP
 	})
 	a.compile()
+	if err := a.obeyAutostart(); err != nil {
+		a.cfg.Log.Warn("start at login not set as the company wants it", slog.Any("err", err))
+	}
 	a.showCompany()
 }
 
@@ -222,6 +225,7 @@ func (a *Agent) Enrol(ctx context.Context, pasted secret.String) (control.Compan
 	if err := a.member.Enrol(ctx, pasted); err != nil {
 		return control.Company{}, err
 	}
+	a.offer(offer{}) // joined by it or by something else
 	for {
 		s, changed := a.board.shown.Read()
 		v := a.member.View()

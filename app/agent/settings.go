@@ -80,6 +80,21 @@ func (a *Agent) setting(ctx context.Context, o option) (control.Setting, error) 
 	return s, nil
 }
 
+// obeyAutostart sets the switch "start at login" as the company locked it. What is not locked, is the
+// person's own.
+func (a *Agent) obeyAutostart() error {
+	settings := a.settings()
+	want := settings.Desktop.StartAtLogin
+	if _, locked := settings.Origin("desktop.startAtLogin"); !locked || want == nil || a.cfg.Autostart == nil {
+		return nil
+	}
+	state, err := a.cfg.Autostart.Get()
+	if err != nil || state.On == *want {
+		return err
+	}
+	return a.cfg.Autostart.Set(*want)
+}
+
 // preset returns a setting's value where the person said nothing.
 func preset(d config.Desktop, key string) string {
 	switch key {

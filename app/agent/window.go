@@ -6,17 +6,16 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 
+	"hawser/app/control"
 	"hawser/sync/fault"
 )
-
-// windowPages are the pages that the window has.
-var windowPages = map[string]bool{"": true, "home": true, "capture": true, "activity": true, "rules": true, "settings": true, "help": true}
 
 // Open implements control.Agent. A window that is open already shows the page and comes to the
 // front: it sees to that itself.
 func (a *Agent) Open(_ context.Context, page string) error {
-	if !windowPages[page] {
+	if page != "" && !slices.Contains(control.Pages, page) {
 		return fault.New(fault.Usage, "open window", nil)
 	}
 	if a.cfg.OpenWindow == nil {

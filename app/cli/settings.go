@@ -8,7 +8,6 @@ import (
 
 	"hawser/app/control"
 	"hawser/app/desktop"
-	"hawser/sync/fault"
 )
 
 func (a *app) settingsCmd() *cobra.Command {
@@ -86,14 +85,7 @@ func (a *app) openCmd() *cobra.Command {
 				page = args[0]
 			}
 			if strings.HasPrefix(page, desktop.Scheme+":") { // by a desktop that hands links over no other way
-				link, err := desktop.ParseLink(page)
-				if err != nil {
-					return fault.New(fault.EnrolRefused, "open link", err)
-				}
-				if _, err := agent.Enrol(cmd.Context(), link); err != nil {
-					return err
-				}
-				page = ""
+				return a.openLink(cmd.Context(), agent, page)
 			}
 			return agent.Open(cmd.Context(), page)
 		},

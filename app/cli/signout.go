@@ -9,8 +9,10 @@ import (
 	"io"
 	"math"
 	"os"
+	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -105,20 +107,25 @@ func (a *app) ask(question string, other bool) (bool, error) {
 	case answer == "":
 		return other, nil
 	}
-	// English is understood in every language, and so are first letters. A language may have
-	// several words: Spanish is often typed without its accents.
-	lower := strings.ToLower(answer)
-	for _, yes := range append(strings.Fields(a.t("cli.yes")), "yes") {
-		if lower == yes || lower == yes[:1] {
-			return true, nil
-		}
+	if a.isYes(answer) {
+		return true, nil
 	}
-	for _, no := range append(strings.Fields(a.t("cli.no")), "no") {
-		if lower == no || lower == no[:1] {
-			return false, nil
-		}
+	if means(answer, "no", a.t("cli.no")) {
+		return false, nil
 	}
 	return false, a.usage("usage.yes-or-no", map[string]any{"Value": answer})
+}
+
+func (a *app) isYes(answer string) bool { return means(answer, "yes", a.t("cli.yes")) }
+
+// means reports whether an answer is a word in English or another language, or its first letter. A
+// language may have several words: Spanish is often typed without its accents.
+func means(answer, english, words string) bool {
+	lower := strings.ToLower(answer)
+	return slices.ContainsFunc(append(strings.Fields(words), english), func(w string) bool {
+		_, size := utf8.DecodeRuneInString(w)
+		return lower == w || lower == w[:size]
+	})
 }
 
 // answer reads one line from the person; "" at the end of the input.

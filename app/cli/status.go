@@ -55,6 +55,9 @@ func (a *app) printStatus(s control.Status) {
 		rows = append(rows, []string{a.t("status.calls"), calls})
 	}
 	printTable(a.env.Stdout, rows)
+	if s.Offer != "" {
+		fmt.Fprintf(a.env.Stdout, "\n%s\n", a.loc.T("status.offer", map[string]any{"Server": host(s.Offer)}))
+	}
 	a.printNextStep(s)
 	for _, n := range s.Notes {
 		a.printNote(n)

@@ -8,6 +8,20 @@ import (
 	"hawser/sync/capture"
 )
 
+// The pages of the window, as [Chooser.Open] names them.
+const (
+	PageHome     = "home"
+	PageCapture  = "capture"
+	PageActivity = "activity"
+	PageRules    = "rules"
+	PageCalendar = "calendar"
+	PageSettings = "settings"
+	PageHelp     = "help"
+)
+
+// Pages lists every page, in the order of the window.
+var Pages = []string{PageHome, PageCapture, PageActivity, PageRules, PageCalendar, PageSettings, PageHelp}
+
 // MaxMailFile is the largest mail file that [Chooser.CaptureFile] takes, bytes.
 const MaxMailFile = 36 << 20
 
@@ -60,7 +74,8 @@ type Chooser interface {
 	Settings(ctx context.Context) ([]Setting, error)
 	// Change changes one setting. Faults: NotFound, Usage, Locked.
 	Change(ctx context.Context, key, value string) error
-	// Open shows a page of the window, and starts the window where it does not run.
+	// Open shows a page of the window, "" for the first one, and starts the window where it does not
+	// run. Faults: Usage for no page, WindowMissing.
 	Open(ctx context.Context, page string) error
 }
 

@@ -92,6 +92,16 @@ func (c *Client) Enrol(ctx context.Context, pasted secret.String) (Company, erro
 	return call[Company](ctx, c, "enrol", enrolRequest{Pasted: pasted.Reveal()})
 }
 
+// Offer implements [Agent.Offer].
+func (c *Client) Offer(ctx context.Context, link secret.String) error {
+	return c.do(ctx, "offer", enrolRequest{Pasted: link.Reveal()})
+}
+
+// AnswerOffer implements [Agent.AnswerOffer].
+func (c *Client) AnswerOffer(ctx context.Context, server string, join bool) (Company, error) {
+	return call[Company](ctx, c, "offer-answer", offerRequest{Server: server, Join: join})
+}
+
 // SignIn implements [Agent.SignIn]; ctx ending cancels the sign-in in the agent.
 func (c *Client) SignIn(ctx context.Context, side string, progress func(SignInStep)) error {
 	return c.follow(ctx, "signin", signInRequest{Side: side}, func(l line) error {

@@ -101,6 +101,12 @@ func (s *server) routes() http.Handler {
 	mux.Handle("POST /v1/enrol", plain(s, func(ctx context.Context, r enrolRequest) (Company, error) {
 		return a.Enrol(ctx, secret.New(r.Pasted))
 	}))
+	mux.Handle("POST /v1/offer", plain(s, func(ctx context.Context, r enrolRequest) (none, error) {
+		return none{}, a.Offer(ctx, secret.New(r.Pasted))
+	}))
+	mux.Handle("POST /v1/offer-answer", plain(s, func(ctx context.Context, r offerRequest) (Company, error) {
+		return a.AnswerOffer(ctx, r.Server, r.Join)
+	}))
 	mux.Handle("POST /v1/signout", plain(s, func(ctx context.Context, r signOutRequest) (SignOutResult, error) {
 		return a.SignOut(ctx, r.Side, r.Discard)
 	}))

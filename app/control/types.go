@@ -50,6 +50,8 @@ type Status struct {
 	Mail       Side    `json:"mail"`
 	Counts     Counts  `json:"counts"`
 	Calls      Calls   `json:"calls"`
+	// Offer is the company server of an enrolment link that was opened and that nobody has answered yet.
+	Offer string `json:"offer,omitempty"`
 	// Notes are faults worth a line although work goes on, such as a missing permission.
 	Notes []Note `json:"notes,omitempty"`
 }
@@ -244,6 +246,12 @@ type Agent interface {
 	// Enrol joins a company by its link or code; nothing stands for what was rolled out with the
 	// program. Faults: EnrolRefused, EnrolSpent, AlreadyEnrolled, and those of the network.
 	Enrol(ctx context.Context, pasted secret.String) (Company, error)
+	// Offer takes an enrolment link that something opened. It joins nothing: a person has to answer it
+	// first. Faults: EnrolRefused, AlreadyEnrolled.
+	Offer(ctx context.Context, link secret.String) error
+	// AnswerOffer joins by the link of Status.Offer, as Enrol does, or forgets it; server is what the
+	// person saw. Fault: NotFound where no such link waits any more.
+	AnswerOffer(ctx context.Context, server string, join bool) (Company, error)
 	// SignIn runs a browser sign-in on side "salesforce" or "mail"; ctx ending cancels it.
 	SignIn(ctx context.Context, side string, progress func(SignInStep)) error
 	// SignOut forgets the sign-in on one side, or on both when side is "", and ends it at the

@@ -33,6 +33,10 @@ type (
 	enrolRequest struct {
 		Pasted string `json:"pasted,omitempty"`
 	}
+	offerRequest struct {
+		Server string `json:"server"`
+		Join   bool   `json:"join,omitempty"`
+	}
 	signOutRequest struct {
 		Side    string `json:"side,omitempty"`
 		Discard bool   `json:"discard,omitempty"`

@@ -32,7 +32,8 @@ func ParseLink(raw string) (secret.String, error) {
 		return secret.String{}, bad
 	}
 	server, err := url.Parse(q.Get("server"))
-	if err != nil || server.Scheme != "https" || server.Host == "" || server.User != nil || server.RawQuery != "" || server.Fragment != "" {
+	if err != nil || server.Scheme != "https" || server.Host == "" || server.User != nil || server.RawQuery != "" || server.Fragment != "" ||
+		strings.ContainsFunc(server.Host, func(r rune) bool { return r >= 0x7f }) { // the person is shown it, and has to know it again
 		return secret.String{}, bad
 	}
 	return secret.New(raw), nil

@@ -18,7 +18,7 @@ var evilLinks = []string{
 	"hawser://enrol?code=A&server=http://a.example", "hawser://enrol?code=A&server=javascript:alert(1)", "hawser://enrol?code=A&server=https://",
 	"hawser://enrol?code=A&server=https://u:p@a.example", "hawser://enrol?code=A&server=https://a.example#x", "hawser://enrol?code=A;server=https://a.example",
 	"hawser://enrol?code=A&server=https://a.example --help", "--config=/tmp/x", "-c", "hawser://enrol?code=A&server=https://a.example\nExec=id",
-	"hawser://enrol?code=A&server=https://a.example\x00", "hawser://enrol?code=Ä&server=https://a.example",
+	"hawser://enrol?code=A&server=https%3A%2F%2F%D0%B0.example", "hawser://enrol?code=A&server=https://a.example\x00", "hawser://enrol?code=Ä&server=https://a.example",
 	"hawser://enrol?server=https://a.example&code=" + strings.Repeat("A", maxLink),
 }
 

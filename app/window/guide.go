@@ -17,6 +17,7 @@ type guide struct {
 	a     *app
 	step  string
 	after string // beyond what the agent knows: choose, try or done
+	offer string // the server of the link that is asked about, "" for none
 	draft capture.Choices
 	sign  *signer
 
@@ -39,7 +40,7 @@ func newGuide(a *app) *guide {
 // show brings the guide up to date; the step in view is drawn again only when it becomes another.
 func (g *guide) show(s control.Status) {
 	step := guideStep(s, g.after)
-	if step == g.step {
+	if step == g.step && s.Offer == g.offer {
 		if step == stepWait {
 			g.draw(step)
 		}
@@ -54,7 +55,7 @@ func (g *guide) move(step string) {
 		g.sign.stop()
 		g.sign = nil
 	}
-	g.step = step
+	g.step, g.offer = step, g.a.status.Offer
 	g.draw(step)
 	g.steps()
 	g.a.focusFirst(g.place)

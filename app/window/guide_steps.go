@@ -12,9 +12,12 @@ import (
 	"hawser/sync/capture"
 )
 
-// code asks for the work code or link that the company gave.
+// code asks for the work code or link that the company gave, or whether to follow a link that was opened.
 func (g *guide) code() fyne.CanvasObject {
 	a := g.a
+	if a.status.Offer != "" {
+		return g.link(a.status.Offer)
+	}
 	field := newField(a.t("window.guide-code-hint"))
 	answer := container.NewStack()
 	join := func(pasted string) {
@@ -41,6 +44,32 @@ func (g *guide) code() fyne.CanvasObject {
 		card(rows(8, aligned(container.New(&flex{least: 300, front: true}, field, next)), answer)),
 		points(a.t("window.promise-account"), a.t("window.promise-browser"), a.t("window.promise-nothing")),
 		container.New(&wrap{gap: 8}, quiet(a.t("window.guide-managed"), func() { join("") }))))
+}
+
+// link asks whether to join the company to which a link leads. Any page in the browser can open one.
+func (g *guide) link(server string) fyne.CanvasObject {
+	a := g.a
+	answer := container.NewStack()
+	do := func(join bool) {
+		ask(a, func(ctx context.Context, ag control.Agent) (control.Company, error) {
+			return ag.AnswerOffer(ctx, server, join)
+		}, func(_ control.Company, err error) {
+			answer.Objects = nil
+			if err != nil {
+				answer.Objects = []fyne.CanvasObject{tinted(toneError, label(a.sorry(err)))}
+			}
+			answer.Refresh()
+		})
+	}
+	join := primary(a.t("window.offer-join"), func() {
+		answer.Objects = []fyne.CanvasObject{a.loading(a.t("window.guide-joining"))}
+		answer.Refresh()
+		do(true)
+	})
+	return rows(gap, welcome(), g.frame(stepCode, card(rows(8,
+		cardTitle(a.tf("window.offer-head", map[string]any{"Server": trimSite(server)})), label(a.t("window.offer-body")),
+		container.New(&wrap{gap: 8}, join, quiet(a.t("window.offer-no"), func() { do(false) })), answer)),
+		points(a.t("window.promise-account"), a.t("window.promise-browser"), a.t("window.promise-nothing"))))
 }
 
 // signStep is the step of one side.

@@ -20,8 +20,11 @@ const (
 var guideSteps = []string{stepCode, stepSalesforce, stepMail, stepWait, stepChoose, stepTry, stepDone}
 
 // needsGuide reports whether this computer was never set up to the end. One that was signed out
-// later is not set up again.
+// later is not set up again. A link that was opened is asked about in any case.
 func needsGuide(s control.Status) bool {
+	if s.Offer != "" {
+		return true
+	}
 	switch s.Company.Stage {
 	case control.StageSettingUp, control.StageSigningIn, control.StageJoining, control.StageWaiting:
 		return true
@@ -42,7 +45,7 @@ func fresh(s control.Side) bool { return !s.SignedIn && s.Bound == "" && s.LastS
 // beyond that, in this window.
 func guideStep(s control.Status, after string) string {
 	switch {
-	case s.State == control.NotEnrolled && s.Company.Stage == "":
+	case s.Offer != "", s.State == control.NotEnrolled && s.Company.Stage == "":
 		return stepCode
 	case s.Company.Stage == control.StageSettingUp:
 		return stepWait

@@ -208,7 +208,7 @@ func (r *rig) told(call string) {
 // TestShortcuts opens pages and grows text with keys.
 func TestShortcuts(t *testing.T) {
 	r := newRig(t, stage{lang: "en", agent: busyAgent()})
-	for i, p := range Pages {
+	for i, p := range control.Pages {
 		r.a.open(PageHome)
 		test.TapCanvas(r.a.win.Canvas(), fyne.NewPos(600, 5))
 		r.shortcut(fyne.KeyName(fmt.Sprint(i + 1)))

@@ -3,6 +3,8 @@ package window
 import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/driver/desktop"
+
+	"hawser/app/control"
 )
 
 // shortcuts gives the pages Ctrl+1 to Ctrl+7, text Ctrl with +, - and 0, and closing Ctrl+W.
@@ -12,7 +14,7 @@ func (a *app) shortcuts() {
 		c.AddShortcut(&desktop.CustomShortcut{KeyName: key, Modifier: fyne.KeyModifierShortcutDefault}, func(fyne.Shortcut) { do() })
 	}
 	for i, key := range []fyne.KeyName{fyne.Key1, fyne.Key2, fyne.Key3, fyne.Key4, fyne.Key5, fyne.Key6, fyne.Key7} {
-		add(key, func() { a.open(Pages[i]) })
+		add(key, func() { a.open(control.Pages[i]) })
 	}
 	add(fyne.KeyPlus, func() { a.zoom(1) })
 	add(fyne.KeyEqual, func() { a.zoom(1) })

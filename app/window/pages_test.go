@@ -267,12 +267,32 @@ func TestGuideStep(t *testing.T) {
 		{control.Status{State: control.NeedsSignIn, Mail: in}, "", stepSalesforce, true}, // without a company
 		{control.Status{State: control.NeedsSignIn, Mail: in, Salesforce: control.Side{Bound: "ann"}}, "", stepSalesforce, false},
 		{busyStatus(), "", stepChoose, false},
+		{*offered(busyStatus()), "", stepCode, true},
+		{*offered(*freshStatus(true, true)), stepTry, stepCode, true},
 		{busyStatus(), stepTry, stepTry, false},
 		{control.Status{State: control.NotEnrolled, Company: control.Company{Stage: control.StageRemoved}}, "", stepSalesforce, false},
 	} {
 		if got := guideStep(one.s, one.after); got != one.step || needsGuide(one.s) != one.needs {
 			t.Errorf("%d: step %s, needed %t; want %s, %t", i, got, needsGuide(one.s), one.step, one.needs)
 		}
+	}
+}
+
+// TestOpenedLink asks about a link that something opened: each answer goes to the agent with the server
+// that was shown, and leads back to what was in view.
+func TestOpenedLink(t *testing.T) {
+	for button, join := range map[string]bool{"Join": true, "No, forget the link": false} {
+		r := newRig(t, stage{lang: "en", page: PageRules, agent: busyAgent()})
+		r.settle()
+		r.agent.Set(*offered(busyStatus()))
+		r.until("the question", func() bool { return r.a.guide != nil && r.a.guide.offer != "" })
+		r.settle()
+		if !strings.Contains(fmt.Sprint(texts(r.a.win.Content())), "hawserd.example") {
+			t.Error("whose link it is cannot be read")
+		}
+		r.hit(button)
+		r.told(fmt.Sprintf("offer-answer %s %t", controltest.OfferServer, join))
+		r.until("the page as before", func() bool { return r.a.guide == nil && r.a.page == PageRules })
 	}
 }
 

@@ -163,16 +163,6 @@ func (d *desktopOf) told(call string, keys ...string) {
 	}
 }
 
-func count(list []string, s string) int {
-	n := 0
-	for _, one := range list {
-		if one == s {
-			n++
-		}
-	}
-	return n
-}
-
 // shot is a picture of the window and the number of colours in it.
 func (d *desktopOf) shot(id, name string) int {
 	d.t.Helper()

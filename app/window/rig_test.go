@@ -167,3 +167,13 @@ func (r *rig) shot(name string) {
 		r.t.Fatal(err)
 	}
 }
+
+func count(list []string, s string) int {
+	n := 0
+	for _, one := range list {
+		if one == s {
+			n++
+		}
+	}
+	return n
+}

@@ -51,7 +51,7 @@ func (s *shell) column() fyne.CanvasObject {
 	glyphs := map[string]mark{PageHome: glyphHome, PageCapture: glyphCapture, PageActivity: glyphActivity, PageRules: glyphRules,
 		PageCalendar: glyphCalendar, PageSettings: glyphSettings, PageHelp: glyphHelp}
 	list := rows(2)
-	for _, p := range Pages {
+	for _, p := range control.Pages {
 		s.items[p] = newNavItem(s.a.t("window.page-"+p), glyphs[p], func() { s.a.open(p) })
 		if p == PageSettings {
 			list.Add(gapOf(gap))

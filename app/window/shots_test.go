@@ -37,6 +37,7 @@ func (s scene) play(t *testing.T) *rig {
 func scenes() []scene {
 	return []scene{
 		{"guide-code", stage{status: &control.Status{State: control.NotEnrolled}}, nil},
+		{"guide-link", stage{status: offered(busyStatus())}, nil},
 		{"guide-salesforce", stage{status: freshStatus(false, false)}, nil},
 		{"guide-signing", stage{status: freshStatus(true, false)}, signing},
 		{"guide-wall", stage{status: freshStatus(false, false)}, wall},
@@ -65,6 +66,12 @@ func scenes() []scene {
 		{"about", stage{page: PageHelp}, func(r *rig) { r.a.current().(*help).read(aboutPage) }},
 		{"gone", stage{page: PageHome}, func(r *rig) { r.a.lost() }},
 	}
+}
+
+// offered is a status with a link that was opened.
+func offered(s control.Status) *control.Status {
+	s.Offer = controltest.OfferServer
+	return &s
 }
 
 // troubled is a day on which much goes wrong.

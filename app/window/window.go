@@ -17,19 +17,16 @@ import (
 	"hawser/sync/fault"
 )
 
-// Pages of the window, as its -page argument and [control.Chooser.Open] name them.
+// Pages of the window, as its -page argument names them.
 const (
-	PageHome     = "home"
-	PageCapture  = "capture"
-	PageActivity = "activity"
-	PageRules    = "rules"
-	PageCalendar = "calendar"
-	PageSettings = "settings"
-	PageHelp     = "help"
+	PageHome     = control.PageHome
+	PageCapture  = control.PageCapture
+	PageActivity = control.PageActivity
+	PageRules    = control.PageRules
+	PageCalendar = control.PageCalendar
+	PageSettings = control.PageSettings
+	PageHelp     = control.PageHelp
 )
-
-// Pages lists every page, in the order of the window.
-var Pages = []string{PageHome, PageCapture, PageActivity, PageRules, PageCalendar, PageSettings, PageHelp}
 
 // redial is how long the window waits before it looks for an agent that was not there.
 const redial = time.Second
@@ -99,7 +96,7 @@ func newApp(ctx context.Context, f fyne.App, w fyne.Window, cfg Config) *app {
 	if cfg.do == nil {
 		cfg.do = fyne.Do
 	}
-	if !slices.Contains(Pages, cfg.Page) {
+	if !slices.Contains(control.Pages, cfg.Page) {
 		cfg.Page = PageHome
 	}
 	a := &app{cfg: cfg, fyne: f, win: w, ctx: ctx}
@@ -207,14 +204,19 @@ func (a *app) tick() {
 
 // arrived takes a status over.
 func (a *app) arrived(agent control.Agent, s control.Status) {
-	again := a.agent == nil
+	again, offered := a.agent == nil, s.Offer != "" && s.Offer != a.status.Offer
 	a.agent, a.status, a.known = agent, s, true
 	a.shell.show(s)
 	if again {
 		a.language()
 	}
-	if a.guide == nil && !a.left && needsGuide(s) {
+	if a.guide == nil && (offered || !a.left && needsGuide(s)) {
 		a.setUp()
+		return
+	}
+	if a.guide != nil && a.guide.offer != "" && !needsGuide(s) {
+		a.guide.leave() // it was there for a link alone, which was answered
+		a.left = false
 		return
 	}
 	if a.guide != nil {
@@ -274,7 +276,7 @@ func (a *app) screen(page string) screen {
 
 // open brings a page to view.
 func (a *app) open(page string) {
-	if !slices.Contains(Pages, page) {
+	if !slices.Contains(control.Pages, page) {
 		page = PageHome
 	}
 	a.page = page

@@ -175,6 +175,18 @@ func (m *Member) Enrol(ctx context.Context, pasted secret.String) error {
 	return nil
 }
 
+// Invites returns the server of the company that a link would join, and joins nothing. Faults: as Enrol's.
+func (m *Member) Invites(link secret.String) (server string, err error) {
+	if m.registered() {
+		return "", fault.New(fault.AlreadyEnrolled, "read link", nil)
+	}
+	l, err := provision.ParseLink(link.Reveal())
+	if err != nil {
+		return "", fault.New(fault.EnrolRefused, "read link", err)
+	}
+	return l.Server, nil
+}
+
 // join begins a membership anew, with a device key of its own.
 func (m *Member) join(ctx context.Context, server string, key secret.String) error {
 	credential, err := provision.ParseCredential(key.Reveal())

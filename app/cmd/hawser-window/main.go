@@ -14,6 +14,7 @@ import (
 	"syscall"
 
 	"hawser/app/config"
+	"hawser/app/control"
 	"hawser/app/window"
 )
 
@@ -21,7 +22,7 @@ import (
 var version = "dev"
 
 func main() {
-	page := flag.String("page", "", strings.Join(window.Pages, ", "))
+	page := flag.String("page", "", strings.Join(control.Pages, ", "))
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, *page)

@@ -38,7 +38,8 @@ type Agent struct {
 	Apps    map[string]control.App `json:"apps"` // by side
 	Choosing
 	// Faults fails a command by its name: check, pause, resume, stop, signin, mails, capture,
-	// queue, retry, skip, journal, signout, unbind, app, aliases, alias, enrol.
+	// queue, retry, skip, journal, signout, unbind, app, aliases, alias, enrol, offer,
+	// offer-answer.
 	Faults map[string]Fault `json:"faults"`
 	// Hang makes SignIn wait after its steps until its context ends.
 	Hang bool `json:"hang"`
@@ -145,6 +146,31 @@ func (a *Agent) Enrol(_ context.Context, pasted secret.String) (control.Company,
 		call += " " + pasted.Reveal()
 	}
 	return a.Status().Company, a.told("enrol", call)
+}
+
+// Offer implements control.Agent and shows the offer of a server that every link leads to.
+func (a *Agent) Offer(_ context.Context, link secret.String) error {
+	if err := a.told("offer", "offer "+link.Reveal()); err != nil {
+		return err
+	}
+	s := a.Status()
+	s.Offer = OfferServer
+	a.Set(s)
+	return nil
+}
+
+// OfferServer is where the links lead that the stand-in is offered.
+const OfferServer = "https://hawserd.example"
+
+// AnswerOffer implements control.Agent and shows no offer any more.
+func (a *Agent) AnswerOffer(_ context.Context, server string, join bool) (control.Company, error) {
+	if err := a.told("offer-answer", fmt.Sprintf("offer-answer %s %t", server, join)); err != nil {
+		return control.Company{}, err
+	}
+	s := a.Status()
+	s.Offer = ""
+	a.Set(s)
+	return s.Company, nil
 }
 
 // SignIn implements control.Agent: it shows Steps and then succeeds, fails, or hangs.
