@@ -16,16 +16,29 @@ import (
 var (
 	rounds = flag.Int("rounds", 5, "bench: interleaved rounds of every row")
 	bulk   = flag.Int("mails", 10_000, "bench: mails of the first capture")
+	size   = flag.Int("size", 100_000, "bench: mails of a large mailbox; it is compared with a tenth of it")
 	window = flag.Duration("idle", time.Minute, "bench: how long the idle agent is watched")
+	only   = flag.String("only", "", "bench: one part alone, such as mailbox")
 )
+
+// parts are what is measured, in this order.
+var parts = []struct {
+	name    string
+	measure func(testing.TB, *report)
+}{
+	{"hop", benchNewMail}, {"capture", benchFirstCapture}, {"mailbox", benchMailbox}, {"dryrun", benchDryRun},
+	{"backfill", benchBackfill}, {"idle", benchIdle}, {"size", benchSize},
+}
 
 // BenchmarkPromises prints the numbers we promise, each beside its raw limit and a rival measured
 // in the same rounds. A goal that is missed is printed as missed; only what does not work fails.
 func BenchmarkPromises(b *testing.B) {
 	needs(b, "mbsync", "dovecot", "dbus-daemon", "gnome-keyring-daemon")
 	r := newReport(os.Stdout)
-	for _, part := range []func(testing.TB, *report){benchNewMail, benchFirstCapture, benchBackfill, benchIdle, benchSize} {
-		scoped(b, func(tb testing.TB) { part(tb, r) })
+	for _, part := range parts {
+		if *only == "" || *only == part.name {
+			scoped(b, func(tb testing.TB) { part.measure(tb, r) })
+		}
 	}
 	r.end()
 	b.ReportMetric(0, "ns/op") // of a table it says nothing
