@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"sync"
 
 	"hawser/sync/capture"
 	"hawser/sync/engine"
@@ -15,11 +16,16 @@ import (
 
 // capture reads the mailbox until ctx ends or a fault needs a person.
 func (a *Agent) capture(ctx context.Context) error {
-	src, err := a.newSource(ctx)
+	received := newTally()
+	src, err := a.newSource(ctx, received)
 	if err != nil {
 		return err
 	}
+	var keeping sync.WaitGroup
+	defer keeping.Wait()
+	defer received.end()
 	defer src.Close()
+	keeping.Go(func() { a.keepReceived(context.WithoutCancel(ctx), received) })
 	eng, err := engine.New(engine.Config{
 		Source: source{src}, Ledger: ledger{a.db}, Account: a.bound().account, ReadHeader: mailparse.ReadHeader,
 		Wake: a.wakeDelivery, Changed: func(e engine.Event) { a.captureChanged(ctx, e) }, Log: a.cfg.Log,
@@ -35,8 +41,12 @@ func (a *Agent) capture(ctx context.Context) error {
 }
 
 // newSource returns the mailbox of the mail sign-in.
-func (a *Agent) newSource(ctx context.Context) (*imapsource.Source, error) {
+func (a *Agent) newSource(ctx context.Context, received *tally) (*imapsource.Source, error) {
 	tokens, l, err := a.tokensOf(ctx, sideMail)
+	if err != nil {
+		return nil, err
+	}
+	used, err := a.received(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -44,6 +54,7 @@ func (a *Agent) newSource(ctx context.Context) (*imapsource.Source, error) {
 		Addr: a.settings().Mail.IMAP, TLS: &tls.Config{RootCAs: a.pool, MinVersion: tls.VersionTLS12}, User: l.Address,
 		Token: tokens.Token, Log: a.cfg.Log, Now: a.cfg.Now,
 		State: func(c fault.Code) { a.watchChanged(c) }, Awake: a.member.Awake,
+		Used: used, Received: received.put,
 	})
 }
 

@@ -260,7 +260,7 @@ func TestWirePatience(t *testing.T) {
 						time.Sleep(time.Second)
 					}
 				})
-				w := newWire(client, client, newMeter(time.Now, 0, nil))
+				w := newWire(client, client, newMeter(Config{Now: time.Now}))
 				w.expect(10 * time.Second)
 				var err error
 				buf := make([]byte, 4096)

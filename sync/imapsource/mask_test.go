@@ -265,7 +265,8 @@ func TestDaysAllowance(t *testing.T) {
 		cfg.DayBytes = limit
 		cfg.Now = func() time.Time { return now }
 	}
-	src, m := d.behind(t, gmail, setUp)
+	var told imapsource.Usage
+	src, m := d.behind(t, gmail, setUp, func(cfg *imapsource.Config) { cfg.Received = func(u imapsource.Usage) { told = u } })
 	few := &recorder{t: t, want: func(head string) bool { return number(t, head)%10 == 0 }}
 	req := imapsource.ScanRequest{Cursor: capture.Cursor{Folder: "INBOX"}, HeadersFirst: true}
 	if err := src.Scan(t.Context(), req, few); err != nil {
@@ -293,6 +294,15 @@ func TestDaysAllowance(t *testing.T) {
 	wantCode(t, err, fault.MailBusy)
 	if busy.After != 24*time.Hour+30*time.Minute {
 		t.Errorf("wait for %v", busy.After)
+	}
+	src.Close()
+	if fmt.Sprint(told) != fmt.Sprint(src.Usage()) {
+		t.Errorf("told %v, received %v", told, src.Usage())
+	}
+	again, m := d.behind(t, gmail, setUp, func(cfg *imapsource.Config) { cfg.Used = told })
+	wantCode(t, again.Scan(t.Context(), req, &recorder{t: t}), fault.MailBusy)
+	if bodies := m.Commands("UID FETCH"); len(bodies) > 1 {
+		t.Errorf("a restart gave the day's share back: %q", bodies)
 	}
 	limit = 1_000_000 // a fifth of it is more than a list costs
 	restarted, m := d.behind(t, gmail, setUp, func(cfg *imapsource.Config) {

@@ -17,6 +17,10 @@ const GmailDayBytes = 1_500_000_000
 // Usage is how many bytes were received in which hour (since 1970), for the last day.
 type Usage map[int64]int64
 
+// tellEvery is after how many bytes the meter tells what was received: so much is forgotten at most
+// when the program is killed.
+const tellEvery = 8 << 20
+
 // share is what a read may take of the allowance.
 type share int
 
@@ -29,14 +33,16 @@ const (
 type meter struct {
 	now func() time.Time
 
-	mu    sync.Mutex
-	limit int64 // bytes within a day; 0: any
-	hours Usage
+	mu     sync.Mutex
+	limit  int64 // bytes within a day; 0: any
+	hours  Usage
+	untold int64       // bytes that tell has not heard of
+	tell   func(Usage) // does not block
 }
 
-func newMeter(now func() time.Time, limit int64, used Usage) *meter {
-	m := &meter{now: now, limit: limit, hours: make(Usage)}
-	maps.Copy(m.hours, used)
+func newMeter(cfg Config) *meter {
+	m := &meter{now: cfg.Now, limit: cfg.DayBytes, hours: make(Usage), tell: cfg.Received}
+	maps.Copy(m.hours, cfg.Used)
 	return m
 }
 
@@ -47,6 +53,24 @@ func (m *meter) add(n int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.hours[m.hour()] += int64(n)
+	if m.untold += int64(n); m.untold >= tellEvery {
+		m.reportLocked()
+	}
+}
+
+// report tells what nobody was told yet.
+func (m *meter) report() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.reportLocked()
+}
+
+func (m *meter) reportLocked() {
+	if m.limit > 0 && m.untold > 0 && m.tell != nil {
+		m.untold = 0
+		m.forgetLocked()
+		m.tell(maps.Clone(m.hours))
+	}
 }
 
 // restrict sets the limit unless there is one.

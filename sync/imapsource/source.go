@@ -64,8 +64,11 @@ type Config struct {
 	// return a MailBusy fault that says for how long. Header blocks, and mails that a person asks
 	// for, may take a fifth more. 0: [GmailDayBytes] where the server is Gmail, else no limit.
 	DayBytes int64
-	// Used is what [Source.Usage] returned before the program was started again; nil: nothing.
+	// Used is what Received was last told before the program was started again; nil: nothing.
 	Used Usage
+	// Received is told what was received lately, after each few megabytes and by Close, where there is
+	// a limit; nil: nobody. It must not block, and is called one call at a time.
+	Received func(Usage)
 
 	Log      *slog.Logger     // nil: none
 	Timeouts Timeouts         // zero fields have defaults
@@ -122,14 +125,14 @@ func New(cfg Config) (*Source, error) {
 	return &Source{
 		cfg:   cfg,
 		pace:  newPace(cfg.Now),
-		meter: newMeter(cfg.Now, cfg.DayBytes, cfg.Used),
+		meter: newMeter(cfg),
 		slots: make(chan struct{}, commandSlots),
 		known: make(map[string]marked),
 	}, nil
 }
 
-// Close closes the connection that is kept for the next call. Calls under way end by their own
-// context; no new ones may be made.
+// Close closes the connection that is kept for the next call, and tells [Config.Received]. Calls
+// under way end by their own context; no new ones may be made.
 func (s *Source) Close() {
 	s.mu.Lock()
 	s.closed = true
@@ -138,6 +141,7 @@ func (s *Source) Close() {
 	if ses != nil {
 		ses.close()
 	}
+	s.meter.report()
 }
 
 func (s *Source) takeSpareLocked() *session {
@@ -208,7 +212,7 @@ func (s *Source) drop(ses *session) {
 	}
 }
 
-// Usage returns what was received in the last day, to be kept for [Config.Used].
+// Usage returns what was received in the last day.
 func (s *Source) Usage() Usage { return s.meter.usage() }
 
 // Defaults returns the limits that a zero [Timeouts] stands for.
