@@ -88,7 +88,7 @@ func choose(t testing.TB, c *control.Client, edit func(*capture.Choices)) {
 // ref returns the reference of a mail in a list.
 func ref(t testing.TB, c *control.Client, folder, subject string) string {
 	t.Helper()
-	for _, m := range ok[[]control.Mail](t)(c.Mails(t.Context(), control.MailQuery{Folder: folder, Limit: 500})) {
+	for _, m := range ok[control.MailList](t)(c.Mails(t.Context(), control.MailQuery{Folder: folder, Limit: 500})).Mails {
 		if m.Subject == subject {
 			return m.Ref
 		}
@@ -105,12 +105,12 @@ func TestC02C03C07Picking(t *testing.T) {
 		s.receive("INBOX", mailOf{subject: fmt.Sprintf("Offer %d", i)})
 	}
 	s.receive("INBOX", mailOf{subject: "Lunch", from: "Max <max@example.org>"})
-	found := ok[[]control.Mail](t)(c.Mails(t.Context(), control.MailQuery{Search: "Offer"}))
+	found := ok[control.MailList](t)(c.Mails(t.Context(), control.MailQuery{Search: "Offer"})).Mails
 	if len(found) != 5 {
 		t.Fatalf("%d mails found, want 5", len(found))
 	}
-	page := ok[[]control.Mail](t)(c.Mails(t.Context(), control.MailQuery{Limit: 4}))
-	rest := ok[[]control.Mail](t)(c.Mails(t.Context(), control.MailQuery{Limit: 4, Before: page[3].Ref}))
+	page := ok[control.MailList](t)(c.Mails(t.Context(), control.MailQuery{Limit: 4})).Mails
+	rest := ok[control.MailList](t)(c.Mails(t.Context(), control.MailQuery{Limit: 4, Before: page[3].Ref})).Mails
 	if len(page) != 4 || len(rest) != 2 || rest[0].Ref == page[3].Ref {
 		t.Errorf("pages of %d and %d mails", len(page), len(rest))
 	}

@@ -80,10 +80,10 @@ func (a *Agent) Stop(context.Context) error {
 }
 
 // Mails implements control.Agent. What it returns is read from the mailbox and kept nowhere.
-func (a *Agent) Mails(ctx context.Context, q control.MailQuery) ([]control.Mail, error) {
+func (a *Agent) Mails(ctx context.Context, q control.MailQuery) (list control.MailList, err error) {
 	src, _, err := a.running()
 	if err != nil {
-		return nil, err
+		return list, err
 	}
 	if q.Folder == "" {
 		q.Folder = "INBOX"
@@ -91,40 +91,40 @@ func (a *Agent) Mails(ctx context.Context, q control.MailQuery) ([]control.Mail,
 	if q.Limit <= 0 {
 		q.Limit = 50
 	}
-	items, err := pages(ctx, src, q)
+	items, partial, err := pages(ctx, src, q)
 	if err != nil {
-		return nil, err
+		return list, err
 	}
 	account := a.bound().account
-	mails := make([]control.Mail, len(items))
+	list = control.MailList{Mails: make([]control.Mail, len(items)), Partial: partial}
 	keys := make([]capture.Key, len(items))
 	for i, item := range items {
 		h, err := mailparse.ReadHeader(item.Raw)
 		if err != nil {
-			return nil, fmt.Errorf("read header: %w", err)
+			return list, fmt.Errorf("read header: %w", err)
 		}
 		keys[i] = capture.MailKey(account, h.MessageID)
-		mails[i] = listed(item, h)
+		list.Mails[i] = listed(item, h)
 	}
 	known, err := a.db.Known(ctx, keys)
 	if err != nil {
-		return nil, err
+		return list, err
 	}
 	for i, key := range keys {
 		if k, ok := known[key]; ok {
-			mails[i].State = k.State.String()
+			list.Mails[i].State = k.State.String()
 		}
 	}
-	return mails, nil
+	return list, nil
 }
 
-// pages reads as many pages of a folder as a list takes.
-func pages(ctx context.Context, src *imapsource.Source, q control.MailQuery) (items []capture.Item, err error) {
+// pages reads as many pages of a folder as a list takes. partial is that of [imapsource.Page].
+func pages(ctx context.Context, src *imapsource.Source, q control.MailQuery) (items []capture.Item, partial bool, err error) {
 	req := imapsource.PageRequest{Folder: q.Folder, Search: q.Search}
 	if q.Before != "" {
 		last, err := decodeRef(q.Before)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		req.Before = last.UID
 	}
@@ -132,14 +132,14 @@ func pages(ctx context.Context, src *imapsource.Source, q control.MailQuery) (it
 		req.Limit = limit - len(items)
 		page, err := src.Page(ctx, req)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
-		items = append(items, page.Items...)
+		items, partial = append(items, page.Items...), partial || page.Partial
 		if req.Before = page.More; page.More == 0 {
 			break
 		}
 	}
-	return items, nil
+	return items, partial, nil
 }
 
 func listed(item capture.Item, h capture.Header) control.Mail {

@@ -82,7 +82,8 @@ func (f *face) SignIn(ctx context.Context, side string, progress func(control.Si
 // Recent implements tray.Agent.
 func (f *face) Recent(ctx context.Context) (mails []control.Mail, err error) {
 	err = f.with(func(a *Agent) error {
-		mails, err = a.Mails(ctx, control.MailQuery{Limit: tray.RecentMails})
+		list, err := a.Mails(ctx, control.MailQuery{Limit: tray.RecentMails})
+		mails = list.Mails
 		return err
 	})
 	return mails, err

@@ -48,6 +48,24 @@ func (a *Agent) Answer(ctx context.Context, id int64, answer control.Answer) err
 	return a.decided(ctx, a.db.Answer(ctx, id, key, answer.Option, answer.Remember))
 }
 
+// Answers implements control.Agent.
+func (a *Agent) Answers(ctx context.Context) ([]control.Remembered, error) {
+	rows, err := a.db.Answers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]control.Remembered, len(rows))
+	for i, r := range rows {
+		list[i] = control.Remembered{Kind: r.Kind, Subject: r.Subject, Option: r.Option, At: r.At}
+	}
+	return list, nil
+}
+
+// ForgetAnswers implements control.Agent.
+func (a *Agent) ForgetAnswers(ctx context.Context, address string) error {
+	return a.db.ForgetAnswers(ctx, address)
+}
+
 // FindRecords implements control.Agent.
 func (a *Agent) FindRecords(ctx context.Context, text string) ([]control.Record, error) {
 	a.mu.Lock()

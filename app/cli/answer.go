@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"hawser/app/control"
+	"hawser/sync/capture"
 )
 
 // optionRows lists the answers to the question of an item.
@@ -59,6 +60,67 @@ func (a *app) answerCmd() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&remember, "remember", false, a.t("flag.remember"))
 	return cmd
+}
+
+// answersCmd is "queue answers": what was answered for later mails too, and how it is asked again.
+func (a *app) answersCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "answers", Short: a.t("cmd.queue-answers"),
+		Args: func(_ *cobra.Command, args []string) error { // an unknown subcommand arrives as an argument
+			if len(args) > 0 {
+				return a.usage("usage.only", map[string]any{"Word": "forget"})
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			agent, err := a.agent(cmd.Context())
+			if err != nil {
+				return err
+			}
+			answers, err := agent.Answers(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return list(a, answers, "answers.empty", a.answerRows)
+		},
+	}
+	cmd.AddCommand(&cobra.Command{
+		Use: "forget ADDRESS", Short: a.t("cmd.answers-forget"),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return a.usage("usage.needs-address", nil)
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			agent, err := a.agent(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if err := agent.ForgetAnswers(cmd.Context(), args[0]); err != nil {
+				return err
+			}
+			return a.done(a.t("answers.forgotten"), map[string]any{"address": args[0]})
+		},
+	})
+	return cmd
+}
+
+func (a *app) answerRows(answers []control.Remembered) [][]string {
+	rows := [][]string{{a.t("column.asked"), a.t("column.answer"), a.t("column.about"), a.t("column.since")}}
+	for _, r := range answers {
+		answer := strings.TrimSpace(r.Option.Type + " " + r.Option.Name)
+		switch {
+		case r.Kind == capture.AskFiles && r.Option.ID == "yes":
+			answer = a.t("answers.files")
+		case r.Kind == capture.AskFiles:
+			answer = a.t("answers.no-files")
+		case r.Option.ID == "":
+			answer = a.t("queue.none-of-them")
+		}
+		rows = append(rows, []string{short(r.Subject, 40), short(answer, 40), short(r.Option.About, 30), a.loc.Moment(r.At, a.now())})
+	}
+	return rows
 }
 
 // option returns the answer that has a number in the list of the item.

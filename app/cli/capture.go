@@ -48,14 +48,17 @@ func (a *app) captureCmd() *cobra.Command {
 				how.Refs = refs
 				return a.capture(cmd.Context(), agent, how)
 			}
-			mails, err := agent.Mails(cmd.Context(), q)
+			found, err := agent.Mails(cmd.Context(), q)
 			if err != nil {
 				return err
 			}
-			if !all && !pick {
-				return list(a, mails, "capture.none", a.mailRows)
+			if found.Partial {
+				fmt.Fprintln(a.env.Stderr, a.t("capture.partial"))
 			}
-			return a.choose(cmd.Context(), agent, mails, how, pick)
+			if !all && !pick {
+				return list(a, found.Mails, "capture.none", a.mailRows)
+			}
+			return a.choose(cmd.Context(), agent, found.Mails, how, pick)
 		},
 	}
 	cmd.Flags().StringVar(&q.Folder, "folder", "", a.t("flag.folder"))

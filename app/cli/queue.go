@@ -24,7 +24,7 @@ func (a *app) queueCmd() *cobra.Command {
 		// An unknown subcommand arrives as an argument.
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return a.usage("usage.one-of", map[string]any{"Words": a.or([]string{"retry", "skip", "answer", "find", "link", "unlinked", "ignore"})})
+				return a.usage("usage.one-of", map[string]any{"Words": a.or([]string{"retry", "skip", "answer", "answers", "find", "link", "unlinked", "ignore"})})
 			}
 			return nil
 		},
@@ -57,7 +57,7 @@ func (a *app) queueCmd() *cobra.Command {
 		a.itemCmd("queue-retry", "retry", func(ctx context.Context, c *control.Client, id int64) error { return c.RetryItem(ctx, id) }),
 		a.itemCmd("queue-skip", "skip", func(ctx context.Context, c *control.Client, id int64) error { return c.SkipItem(ctx, id) }),
 		a.itemCmd("queue-unlinked", "unlinked", func(ctx context.Context, c *control.Client, id int64) error { return c.SaveUnlinked(ctx, id) }),
-		a.answerCmd(), a.ignoreCmd(), a.findCmd(), a.linkCmd())
+		a.answerCmd(), a.answersCmd(), a.ignoreCmd(), a.findCmd(), a.linkCmd())
 	return cmd
 }
 

@@ -55,6 +55,10 @@ type Chooser interface {
 
 	// Answer answers the question of an item. Faults: NotFound, Usage.
 	Answer(ctx context.Context, id int64, a Answer) error
+	// Answers lists what was answered for later mails too, the youngest first.
+	Answers(ctx context.Context) ([]Remembered, error)
+	// ForgetAnswers makes what was asked about an address be asked again. Fault: NotFound.
+	ForgetAnswers(ctx context.Context, address string) error
 	// FindRecords finds people in Salesforce by what a person types, such as part of a name.
 	FindRecords(ctx context.Context, text string) ([]Record, error)
 	// Link saves an unmatched mail with a record that FindRecords found as its sender, or as its first
@@ -87,6 +91,14 @@ type CaptureRequest struct {
 	Past   bool `json:"past,omitempty"`
 	// Files answers whether attachments are saved, where the choices say ask; nil leaves the question.
 	Files *bool `json:"files,omitempty"`
+}
+
+// Remembered is an answer that holds for later mails too.
+type Remembered struct {
+	Kind    capture.QuestionKind `json:"kind"`
+	Subject string               `json:"subject"` // what was asked about, such as the address
+	Option  capture.Option       `json:"option"`  // ID "" is none of them
+	At      time.Time            `json:"at"`
 }
 
 // Record is a Salesforce record as a person knows it.

@@ -138,8 +138,8 @@ func (c *Client) SetAlias(ctx context.Context, address string, on bool) error {
 }
 
 // Mails implements [Agent.Mails].
-func (c *Client) Mails(ctx context.Context, q MailQuery) ([]Mail, error) {
-	return call[[]Mail](ctx, c, "mails", q)
+func (c *Client) Mails(ctx context.Context, q MailQuery) (MailList, error) {
+	return call[MailList](ctx, c, "mails", q)
 }
 
 // Capture implements [Agent.Capture].

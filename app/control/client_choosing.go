@@ -49,6 +49,16 @@ func (c *Client) Answer(ctx context.Context, id int64, a Answer) error {
 	return c.do(ctx, "answer", answerRequest{ID: id, Answer: a})
 }
 
+// Answers implements [Chooser.Answers].
+func (c *Client) Answers(ctx context.Context) ([]Remembered, error) {
+	return call[[]Remembered](ctx, c, "answers", none{})
+}
+
+// ForgetAnswers implements [Chooser.ForgetAnswers].
+func (c *Client) ForgetAnswers(ctx context.Context, address string) error {
+	return c.do(ctx, "answers-forget", addressRequest{Address: address})
+}
+
 // FindRecords implements [Chooser.FindRecords].
 func (c *Client) FindRecords(ctx context.Context, text string) ([]Record, error) {
 	return call[[]Record](ctx, c, "find", findRequest{Text: text})

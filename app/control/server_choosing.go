@@ -23,6 +23,10 @@ func (s *server) choosing(mux *http.ServeMux) {
 	mux.Handle("POST /v1/choose", plain(s, func(ctx context.Context, c capture.Choices) (none, error) { return none{}, a.Choose(ctx, c) }))
 	mux.Handle("POST /v1/why", plain(s, func(ctx context.Context, r mailRequest) (Why, error) { return a.Why(ctx, r.Mail) }))
 	mux.Handle("POST /v1/answer", plain(s, func(ctx context.Context, r answerRequest) (none, error) { return none{}, a.Answer(ctx, r.ID, r.Answer) }))
+	mux.Handle("POST /v1/answers", plain(s, func(ctx context.Context, _ none) ([]Remembered, error) { return a.Answers(ctx) }))
+	mux.Handle("POST /v1/answers-forget", plain(s, func(ctx context.Context, r addressRequest) (none, error) {
+		return none{}, a.ForgetAnswers(ctx, r.Address)
+	}))
 	mux.Handle("POST /v1/find", plain(s, func(ctx context.Context, r findRequest) ([]Record, error) { return a.FindRecords(ctx, r.Text) }))
 	mux.Handle("POST /v1/link", plain(s, func(ctx context.Context, r linkRequest) (none, error) { return none{}, a.Link(ctx, r.ID, r.Record) }))
 	mux.Handle("POST /v1/unlinked", plain(s, func(ctx context.Context, r itemRequest) (none, error) { return none{}, a.SaveUnlinked(ctx, r.ID) }))

@@ -138,6 +138,14 @@ type MailQuery struct {
 	Before string `json:"before,omitempty"` // the Ref of the last mail seen; "" is the beginning
 }
 
+// MailList is what the mailbox has for a MailQuery.
+type MailList struct {
+	Mails []Mail `json:"mails"`
+	// Partial says that the mail server could not search: senders, recipients and subjects were looked
+	// through instead, not the texts.
+	Partial bool `json:"partial,omitempty"`
+}
+
 // CaptureResult says what became of the mails handed to Capture.
 type CaptureResult struct {
 	Queued  int `json:"queued"`
@@ -268,7 +276,7 @@ type Agent interface {
 	// mailbox's own one and for more than MaxAliases.
 	SetAlias(ctx context.Context, address string, on bool) error
 
-	Mails(ctx context.Context, q MailQuery) ([]Mail, error)
+	Mails(ctx context.Context, q MailQuery) (MailList, error)
 	Capture(ctx context.Context, r CaptureRequest) (CaptureResult, error)
 	// Queue lists items; state "" is everything that waits or needs a person.
 	Queue(ctx context.Context, state string, limit int) ([]QueueItem, error)

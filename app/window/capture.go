@@ -27,12 +27,14 @@ type capturer struct {
 	turn    int // counts queries, so that a late answer to an old one is dropped
 	loading bool
 	whole   bool // the last mail is there
+	partial bool // the mail server could not search for the words
 	picked  map[string]control.Mail
 
 	folder *choice
 	search *field
 	list   *rowList
-	place  *fyne.Container // the list, or what stands for it
+	narrow fyne.CanvasObject // the list, below why it may not be all
+	place  *fyne.Container   // the list, or what stands for it
 	view   *preview
 	bar    *pickBar
 	all    fyne.CanvasObject
@@ -44,6 +46,7 @@ func newCapture(a *app) screen {
 	c.list.chosen = func(i int) { c.view.open(c.mails[i]) }
 	c.list.checked = c.pick
 	c.list.end = c.more
+	c.narrow = container.NewBorder(inset(gap, muted(a.t("window.capture-partial"))), nil, nil, nil, c.list)
 	c.folder = newChoice(nil, c.chooseFolder)
 	c.folder.PlaceHolder = a.t("window.capture-inbox")
 	c.search = newField(a.t("window.capture-search"))
@@ -112,7 +115,7 @@ func (c *capturer) chooseFolder(i int) {
 
 // ask fetches the first mails of a query.
 func (c *capturer) ask(q control.MailQuery) {
-	c.query, c.whole = q, false
+	c.query, c.whole, c.partial = q, false, false
 	c.fetch(q, func(mails []control.Mail) {
 		c.mails = mails
 		c.list.reset()
@@ -150,8 +153,8 @@ func (c *capturer) fetch(q control.MailQuery, use func([]control.Mail)) {
 	c.turn++
 	turn := c.turn
 	c.loading = true
-	ask(c.a, func(ctx context.Context, g control.Agent) ([]control.Mail, error) { return g.Mails(ctx, q) },
-		func(mails []control.Mail, err error) {
+	ask(c.a, func(ctx context.Context, g control.Agent) (control.MailList, error) { return g.Mails(ctx, q) },
+		func(found control.MailList, err error) {
 			if turn != c.turn {
 				return
 			}
@@ -160,8 +163,9 @@ func (c *capturer) fetch(q control.MailQuery, use func([]control.Mail)) {
 				c.put(c.a.trouble(err, func() { c.ask(c.query) }))
 				return
 			}
-			c.whole = len(mails) < mailsAtOnce
-			use(mails)
+			c.whole = len(found.Mails) < mailsAtOnce
+			c.partial = c.partial || found.Partial
+			use(found.Mails)
 			c.settle()
 		})
 }
@@ -169,8 +173,12 @@ func (c *capturer) fetch(q control.MailQuery, use func([]control.Mail)) {
 // settle shows the list, or why it is empty.
 func (c *capturer) settle() {
 	switch {
+	case len(c.mails) > 0 && c.partial:
+		c.put(c.narrow)
 	case len(c.mails) > 0:
 		c.put(c.list)
+	case c.partial:
+		c.put(empty(glyphSearch, c.a.t("window.capture-none-found"), c.a.t("window.capture-partial")))
 	case c.query.Search != "":
 		c.put(empty(glyphSearch, c.a.t("window.capture-none-found"), c.a.t("window.capture-none-found-body")))
 	default:

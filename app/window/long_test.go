@@ -76,3 +76,22 @@ func TestMoreMails(t *testing.T) {
 		t.Errorf("asked %d times, want twice", n)
 	}
 }
+
+// TestServerCannotSearch tells why a list may not have all mails with the words.
+func TestServerCannotSearch(t *testing.T) {
+	agent := busyAgent()
+	agent.Partial = true
+	r := newRig(t, stage{lang: "en", page: PageCapture, agent: agent})
+	c := r.a.current().(*capturer)
+	r.until("mails", func() bool { return len(c.mails) > 0 })
+	r.settle()
+	if c.partial || len(c.place.Objects) != 1 || c.place.Objects[0] != c.list {
+		t.Error("a list without words is said to lack mails")
+	}
+	c.search.OnSubmitted("offer")
+	r.until("the answer", func() bool { return c.partial && !c.loading })
+	r.settle()
+	if len(c.place.Objects) != 1 || c.place.Objects[0] != c.narrow {
+		t.Error("nothing tells that the mail server could not search")
+	}
+}

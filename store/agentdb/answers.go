@@ -177,10 +177,26 @@ func (d *DB) eachAnswer(ctx context.Context, from querier, do func(hash []byte, 
 	return rows.Err()
 }
 
-// ForgetAnswer makes a question be asked again. NotFound when no answer to it is remembered.
-func (d *DB) ForgetAnswer(ctx context.Context, kind capture.QuestionKind, subject string) error {
-	return d.db.Tx(ctx, "forget answer", func(ctx context.Context, tx *sql.Tx) error {
-		return exactlyOne(tx.ExecContext(ctx, "DELETE FROM answer WHERE hash = ?", d.askedHash(kind, subject)))
+// ForgetAnswers makes every question about subject be asked again. NotFound when no answer to one is
+// remembered.
+func (d *DB) ForgetAnswers(ctx context.Context, subject string) error {
+	return d.db.Tx(ctx, "forget answers", func(ctx context.Context, tx *sql.Tx) error {
+		forgotten := int64(0)
+		for _, kind := range []capture.QuestionKind{capture.AskPerson, capture.AskRelated, capture.AskFiles} {
+			res, err := tx.ExecContext(ctx, "DELETE FROM answer WHERE hash = ?", d.askedHash(kind, subject))
+			if err != nil {
+				return err
+			}
+			n, err := res.RowsAffected()
+			if err != nil {
+				return err
+			}
+			forgotten += n
+		}
+		if forgotten == 0 {
+			return fault.New(fault.NotFound, "find answers", nil)
+		}
+		return nil
 	})
 }
 

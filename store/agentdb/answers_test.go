@@ -77,10 +77,10 @@ func TestE02AskedOnce(t *testing.T) {
 	if err != nil || len(list) != 1 || list[0].Option.About != "Beta" || list[0].Subject != "kanarienvogel@example.com" || list[0].At.IsZero() {
 		t.Errorf("answers %+v %v", list, err)
 	}
-	if err := d.ForgetAnswer(ctx, capture.AskPerson, "kanarienvogel@example.com"); err != nil {
+	if err := d.ForgetAnswers(ctx, "kanarienvogel@example.com"); err != nil {
 		t.Fatal(err)
 	}
-	wantFault(t, d.ForgetAnswer(ctx, capture.AskPerson, "kanarienvogel@example.com"), fault.NotFound)
+	wantFault(t, d.ForgetAnswers(ctx, "kanarienvogel@example.com"), fault.NotFound)
 	settle(t, d, deliver.Outcome{Job: id, Verdict: deliver.Sent, RecordID: "02s", Kind: deliver.Email})
 	check(t, d)
 }

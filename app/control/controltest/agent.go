@@ -28,6 +28,7 @@ type Agent struct {
 	control.Board `json:"-"`
 
 	Mailbox []control.Mail         `json:"mailbox"`
+	Partial bool                   `json:"partial"` // the mailbox does not search
 	Items   []control.QueueItem    `json:"items"`
 	Sent    []control.JournalItem  `json:"sent"`
 	Steps   []control.SignInStep   `json:"steps"`
@@ -237,8 +238,8 @@ func (a *Agent) SetAlias(_ context.Context, address string, on bool) error {
 }
 
 // Mails implements control.Agent; it does not search.
-func (a *Agent) Mails(_ context.Context, q control.MailQuery) ([]control.Mail, error) {
-	return a.Mailbox, a.told("mails", fmt.Sprintf("mails %q %q %d", q.Folder, q.Search, q.Limit))
+func (a *Agent) Mails(_ context.Context, q control.MailQuery) (control.MailList, error) {
+	return control.MailList{Mails: a.Mailbox, Partial: a.Partial && q.Search != ""}, a.told("mails", fmt.Sprintf("mails %q %q %d", q.Folder, q.Search, q.Limit))
 }
 
 // Capture implements control.Agent.

@@ -11,16 +11,17 @@ import (
 
 // Choosing is what the stand-in shows of capture and its rules.
 type Choosing struct {
-	Places   []capture.Folder           `json:"places"`
-	Previews map[string]control.Preview `json:"previews"` // by Ref
-	Followed []control.Thread           `json:"followed"`
-	Choices  control.Chosen             `json:"choices"`
-	Reading  []control.DryRunStep       `json:"reading"`
-	Tried    control.DryRun             `json:"tried"`
-	Causes   map[string]control.Why     `json:"causes"` // by Ref or Message-ID
-	Erased   control.Forgotten          `json:"erased"`
-	Persons  []control.Record           `json:"persons"` // that FindRecords finds
-	Options  []control.Setting          `json:"options"`
+	Places     []capture.Folder           `json:"places"`
+	Previews   map[string]control.Preview `json:"previews"` // by Ref
+	Followed   []control.Thread           `json:"followed"`
+	Remembered []control.Remembered       `json:"remembered"`
+	Choices    control.Chosen             `json:"choices"`
+	Reading    []control.DryRunStep       `json:"reading"`
+	Tried      control.DryRun             `json:"tried"`
+	Causes     map[string]control.Why     `json:"causes"` // by Ref or Message-ID
+	Erased     control.Forgotten          `json:"erased"`
+	Persons    []control.Record           `json:"persons"` // that FindRecords finds
+	Options    []control.Setting          `json:"options"`
 }
 
 // Folders implements control.Agent.
@@ -31,6 +32,16 @@ func (a *Agent) Folders(_ context.Context) ([]capture.Folder, error) {
 // Preview implements control.Agent.
 func (a *Agent) Preview(_ context.Context, ref string) (control.Preview, error) {
 	return a.Previews[ref], a.told("preview", fmt.Sprint("preview", " ", ref))
+}
+
+// Answers implements control.Agent.
+func (a *Agent) Answers(_ context.Context) ([]control.Remembered, error) {
+	return a.Remembered, a.told("answers", "answers")
+}
+
+// ForgetAnswers implements control.Agent.
+func (a *Agent) ForgetAnswers(_ context.Context, address string) error {
+	return a.told("answers-forget", "answers-forget "+address)
 }
 
 // Threads implements control.Agent.
