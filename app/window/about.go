@@ -40,7 +40,7 @@ func newAbout(a *app) *about {
 // show lists the hosts of the status.
 func (b *about) show(s control.Status) {
 	a := b.a
-	b.versions.SetText(a.tf("window.about-version", map[string]any{"Window": a.cfg.Version, "Agent": orDash(s.Version)}))
+	write(b.versions, a.tf("window.about-version", map[string]any{"Window": a.cfg.Version, "Agent": orDash(s.Version)}))
 	b.hosts.Objects = nil
 	for _, h := range hostsOf(s) {
 		g := map[string]mark{"mail": glyphMail, "salesforce": glyphCloud, "company": glyphCompany}[h.kind]

@@ -49,7 +49,7 @@ func (a *app) whole(code fault.Code) (string, string) {
 		return s, ""
 	}
 	title, body, fix := a.loc.Fault(code)
-	return title, body + " " + fix
+	return title, sentences(body, fix)
 }
 
 // question is what an item asks.

@@ -72,7 +72,7 @@ func (b *pickBar) count() {
 func (b *pickBar) busy(n int, now control.Counts) {
 	b.goal, b.base = n, now.Captured
 	b.save.Disable()
-	b.state.SetText(b.c.a.tf("window.capture-busy", map[string]any{"Count": n}))
+	write(b.state, b.c.a.tf("window.capture-busy", map[string]any{"Count": n}))
 	b.state.Show()
 }
 
@@ -85,7 +85,7 @@ func (b *pickBar) done(r control.CaptureResult, err error) {
 		return
 	}
 	b.goal = r.Queued
-	b.state.SetText(b.c.a.resultText(r))
+	write(b.state, b.c.a.resultText(r))
 	b.progress(b.c.a.status.Counts)
 }
 
@@ -98,7 +98,7 @@ func (b *pickBar) progress(now control.Counts) {
 	got := max(0, min(b.goal, now.Captured-b.base))
 	b.meter.set(float64(got) / float64(b.goal))
 	if got > 0 {
-		b.state.SetText(b.c.a.tf("window.capture-progress", map[string]any{"Got": b.c.a.n(got), "Goal": b.c.a.n(b.goal)}))
+		write(b.state, b.c.a.tf("window.capture-progress", map[string]any{"Got": b.c.a.n(got), "Goal": b.c.a.n(b.goal)}))
 	}
 	if got == b.goal {
 		b.goal = 0

@@ -126,7 +126,7 @@ func (g *guide) wait() fyne.CanvasObject {
 	words := rows(-6, bold(oneLine(co.Name)), label(a.t("company."+co.Stage)))
 	if co.Fault != "" {
 		title, body, fix := a.loc.Fault(co.Fault)
-		words.Add(label(title + " " + body + " " + fix))
+		words.Add(label(sentences(title, body, fix)))
 	}
 	return g.frame(stepWait, tinted(toneBusy, container.NewBorder(nil, nil, container.NewVBox(turn), nil, words)))
 }

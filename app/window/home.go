@@ -84,8 +84,8 @@ func (h *home) show(s control.Status) {
 		h.notes.Add(tinted(toneWarning, rows(0, bold(n.Title), label(n.Body), label(n.Fix))))
 	}
 	show(h.notes, len(v.Notes) > 0)
-	h.budget.SetText(v.Budget.Text)
-	h.org.SetText(v.Budget.Org)
+	write(h.budget, v.Budget.Text)
+	write(h.org, v.Budget.Org)
 	show(h.org, v.Budget.Org != "")
 	h.meter.set(v.Budget.Share)
 	for _, c := range []*fyne.Container{h.lines, h.tiles, h.notes} {
@@ -195,9 +195,9 @@ func (h *home) count() {
 			sum += n
 		}
 		h.chart.set(counts)
-		h.sum.SetText(h.a.t("window.home-chart-empty"))
+		write(h.sum, h.a.t("window.home-chart-empty"))
 		if sum > 0 {
-			h.sum.SetText(h.a.tf("window.home-chart-sum", map[string]any{"Count": sum}))
+			write(h.sum, h.a.tf("window.home-chart-sum", map[string]any{"Count": sum}))
 		}
 	})
 }

@@ -86,7 +86,7 @@ func mood(s control.Status, l *text.Localizer) (tone, string, string) {
 	t := func(id string) string { return l.T(id, nil) }
 	because := func(code fault.Code) string {
 		_, body, fix := l.Fault(code)
-		return body + " " + fix
+		return sentences(body, fix)
 	}
 	switch s.State {
 	case control.UpToDate:

@@ -54,7 +54,7 @@ func (t tone) icon() mark {
 
 // label is text that wraps where it has to.
 func label(text string) *widget.Label {
-	l := widget.NewLabel(text)
+	l := widget.NewLabel(breakable(text))
 	l.Wrapping = fyne.TextWrapWord
 	return l
 }

@@ -7,7 +7,6 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/theme"
-	"fyne.io/fyne/v2/widget"
 
 	"hawser/app/control"
 )
@@ -152,12 +151,11 @@ func (p *preview) files(v control.Preview) fyne.CanvasObject {
 // text is what would be saved, or its newest part alone.
 func (p *preview) text(v control.Preview) fyne.CanvasObject {
 	a := p.a
-	body := widget.NewLabel(v.Text)
-	body.Wrapping = fyne.TextWrapWord
+	body := label(v.Text)
 	parts := rows(gapSmall, cardTitle(a.t("window.preview-text")))
 	if v.Newest != "" && v.Newest != v.Text {
 		views := newTabs([]*tab{{id: "all", name: a.t("window.preview-whole")}, {id: "newest", name: a.t("window.preview-newest")}}, func(id string) {
-			body.SetText(map[string]string{"all": v.Text, "newest": v.Newest}[id])
+			write(body, map[string]string{"all": v.Text, "newest": v.Newest}[id])
 		})
 		views.choose("all")
 		parts.Add(inset(4, views.all))

@@ -40,6 +40,7 @@ type rig struct {
 // stage says what a rig is like.
 type stage struct {
 	lang, page, shade string
+	noFont            bool // for anything but Latin letters
 	text              float32
 	size              fyne.Size
 	agent             *controltest.Agent // nil: none runs
@@ -70,10 +71,14 @@ func newRig(t *testing.T, s stage) *rig {
 	if s.size.IsZero() {
 		s.size = fyne.NewSize(1080, 740)
 	}
+	fonts := hasFont
+	if s.noFont {
+		fonts = func(lang string) bool { return scripts[lang].letters == "" }
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	r.a = newApp(ctx, f, w, Config{Dir: dir, Lang: s.lang, Version: "0.1.0", Page: s.page,
 		Now: func() time.Time { return now }, Browse: func(u string) error { r.opens = append(r.opens, u); return nil },
-		do: func(f func()) { r.work <- f }})
+		do: func(f func()) { r.work <- f }, hasFont: fonts})
 	w.Resize(s.size)
 	r.a.start()
 	t.Cleanup(func() { r.end(cancel) })

@@ -73,6 +73,9 @@ func (s *settings) line(one control.Setting) fyne.CanvasObject {
 	} else {
 		words.Add(from)
 	}
+	if why := a.noFont(); why != "" && one.Key == control.SetLanguage {
+		words.Add(caption(why))
+	}
 	change := func(v string) {
 		if v != one.Value {
 			s.choose(one.Key, v)
@@ -141,6 +144,9 @@ func (a *app) valueName(key, v string) string {
 	}
 	if v == "" {
 		return a.t("window.language-system")
+	}
+	if !a.cfg.hasFont(v) {
+		return scripts[v].name
 	}
 	if name, ok := map[string]string{"en": "English", "de": "Deutsch", "fr": "Français", "es": "Español", "ja": "日本語"}[v]; ok {
 		return name

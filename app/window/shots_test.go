@@ -50,7 +50,7 @@ func scenes() []scene {
 		{"capture", stage{page: PageCapture}, pickThree},
 		{"needs-you", stage{page: PageActivity}, nil},
 		{"saved", stage{page: PageActivity}, tabOf(viewSaved)},
-		{"undo", stage{page: PageActivity}, func(r *rig) { tabOf(viewSaved)(r); r.settle(); v := r.a.current().(*activity); v.undo(v.lines[0]) }},
+		{"undo", stage{page: PageActivity}, undoFirst},
 		{"waiting", stage{page: PageActivity}, tabOf(viewWaiting)},
 		{"held", stage{page: PageActivity}, tabOf(viewHeld)},
 		{"left", stage{page: PageActivity}, tabOf(viewLeft)},
@@ -135,6 +135,13 @@ func tabOf(view string) func(*rig) {
 		v.tabs.choose(view)
 		v.choose(view)
 	}
+}
+
+func undoFirst(r *rig) {
+	tabOf(viewSaved)(r)
+	v := r.a.current().(*activity)
+	r.until("what was saved", func() bool { return len(v.lines) > 0 })
+	v.undo(v.lines[0])
 }
 
 func askWhy(r *rig) {

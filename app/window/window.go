@@ -49,6 +49,8 @@ type Config struct {
 
 	// do hands work to the drawing goroutine; nil is fyne.Do.
 	do func(func())
+	// hasFont reports whether a language can be shown; nil asks the system.
+	hasFont func(lang string) bool
 }
 
 // screen is one page.
@@ -80,6 +82,7 @@ type app struct {
 	shell   *shell
 	screens map[string]screen
 	page    string
+	spoken  string        // the language asked for; loc speaks it where it can be shown
 	guide   *guide        // the first run, while it covers the pages
 	left    bool          // the person left the first run in this window
 	over    *widget.PopUp // the sheet in view, nil where there is none
@@ -96,6 +99,9 @@ func newApp(ctx context.Context, f fyne.App, w fyne.Window, cfg Config) *app {
 	if cfg.do == nil {
 		cfg.do = fyne.Do
 	}
+	if cfg.hasFont == nil {
+		cfg.hasFont = hasFont
+	}
 	if !slices.Contains(control.Pages, cfg.Page) {
 		cfg.Page = PageHome
 	}
@@ -109,13 +115,22 @@ func newApp(ctx context.Context, f fyne.App, w fyne.Window, cfg Config) *app {
 	return a
 }
 
-// build makes everything that is drawn, in a language.
+// build makes everything that is drawn, in a language, or in English where that cannot be shown.
 func (a *app) build(lang string) {
-	a.loc, a.guide, a.screens = text.New(lang), nil, map[string]screen{}
+	a.spoken = text.New(lang).Lang()
+	shown := a.spoken
+	if !a.cfg.hasFont(shown) {
+		shown = "en"
+	}
+	warmFonts(shown)
+	a.loc, a.guide, a.screens = text.New(shown), nil, map[string]screen{}
 	a.closeSheet()
 	a.shell = newShell(a)
 	a.win.SetContent(a.shell.object())
 	a.open(a.page)
+	if why := a.noFont(); why != "" {
+		a.shell.notify(toneWarning, why)
+	}
 }
 
 // speak changes to the language that the person chose in the agent's settings; "" is the desktop's.
@@ -123,7 +138,7 @@ func (a *app) speak(lang string) {
 	if lang == "" {
 		lang = a.cfg.Lang
 	}
-	if text.New(lang).Lang() == a.loc.Lang() {
+	if text.New(lang).Lang() == a.spoken {
 		return
 	}
 	guided := a.guide != nil
@@ -337,7 +352,7 @@ func (a *app) sorry(err error) string {
 	if f.Detail != "" {
 		title += " (" + f.Detail + ")"
 	}
-	return title + " " + body + " " + fix
+	return sentences(title, body, fix)
 }
 
 // faultOf is the fault in err; one that is none counts as internal.
