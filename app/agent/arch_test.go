@@ -47,6 +47,7 @@ var onlyIn = map[string][]string{
 	"github.com/jhillyerd/enmime/v2":     {"sync/mailparse", "sync/sourcetest"},
 	"github.com/zalando/go-keyring":      {"auth/keyring"},
 	"golang.org/x/oauth2":                {"auth/oauth", "app/server/admin"},
+	"github.com/go-text/typesetting":     {"app/window"},
 	"github.com/jackc/pgx/v5":            {"store/tenantdb"},
 	"github.com/microcosm-cc/bluemonday": {"sync/shape"},
 	"modernc.org/sqlite":                 {"store/sqlitedb"},

@@ -18,6 +18,8 @@ header xi                libxi-dev
 header xxf86vm           libxxf86vm-dev
 [ -e /usr/include/stdlib.h ] || missing+=(libc6-dev)
 if [ "${1:-}" != window ]; then
+# The window draws Japanese with a font of the system, whichever has the letters.
+[ -n "$(find /usr/share/fonts /usr/local/share/fonts \( -iname 'ipag*' -o -iname '*cjk*' -o -iname 'vl-gothic*' \) 2>/dev/null | head -n 1)" ] || missing+=(fonts-ipafont-gothic)
 need openbox             openbox
 need xdotool             xdotool
 need import              imagemagick
