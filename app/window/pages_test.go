@@ -383,6 +383,9 @@ func TestForeignWordsStayInTheirLine(t *testing.T) {
 			t.Errorf("%q is %q, want %q", in, got, want)
 		}
 	}
+	if got := listed("見積、注文，a；b"); !slices.Equal(got, []string{"見積", "注文", "a", "b"}) {
+		t.Errorf("%q", got)
+	}
 	if got := listed(" a.example ,b; \n c ,, "); !slices.Equal(got, []string{"a.example", "b", "c"}) {
 		t.Errorf("%q", got)
 	}

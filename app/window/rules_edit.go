@@ -84,10 +84,10 @@ func stringsOf(kinds []capture.Kind) []string {
 	return out
 }
 
-// listed is a list that was typed with commas.
+// listed is a list that was typed with commas, also with those of a Japanese keyboard.
 func listed(s string) []string {
 	var out []string
-	for _, part := range strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ';' || r == '\n' }) {
+	for _, part := range strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune(",;、，；\n", r) }) {
 		if part = strings.TrimSpace(part); part != "" {
 			out = append(out, part)
 		}
