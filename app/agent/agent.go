@@ -71,9 +71,10 @@ type Agent struct {
 	heard  chan struct{} // one-slot: the membership changed
 	binder sync.Mutex    // held while the profile is bound
 
-	pool *x509.CertPool
-	wake chan struct{} // one-slot: the queue has something new for delivery
-	owes chan struct{} // one-slot: a provider has something new to hear
+	pool   *x509.CertPool
+	wake   chan struct{} // one-slot: the queue has something new for delivery
+	checks chan struct{} // one-slot: somebody wants everything to be looked at
+	owes   chan struct{} // one-slot: a provider has something new to hear
 
 	owing sync.Mutex               // held while the list of what is owed changes
 	turn  map[string]chan struct{} // by side, one-slot: held by the side's part, or by who signs it out
@@ -115,7 +116,7 @@ func New(ctx context.Context, cfg Config) (*Agent, error) {
 	}
 	a := &Agent{
 		cfg: cfg, now: cfg.Now, board: newBoard(&cfg),
-		nudge: make(chan struct{}), wake: make(chan struct{}, 1),
+		nudge: make(chan struct{}), wake: make(chan struct{}, 1), checks: make(chan struct{}, 1),
 		logins: map[string]login{}, tokens: map[string]*oauth.Tokens{}, attempts: map[string]*attempt{},
 		text: cfg.text, marks: marks{some: make(chan struct{}, 1)}, owes: make(chan struct{}, 1), heard: make(chan struct{}, 1), inForce: cfg.Settings,
 		turn: map[string]chan struct{}{sideSalesforce: make(chan struct{}, 1), sideMail: make(chan struct{}, 1)},
@@ -164,6 +165,7 @@ func (a *Agent) Run(ctx context.Context, listener *control.Listener) error {
 	})
 	g.Go(func() error { return a.settleAll(ctx) })
 	g.Go(func() error { return a.belong(ctx) })
+	g.Go(func() error { return a.checkWhenAsked(ctx) })
 	err := g.Wait()
 	a.mu.Lock()
 	defer a.mu.Unlock()

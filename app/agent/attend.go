@@ -31,7 +31,7 @@ func (f Foreground) attend(ctx context.Context, a *Agent, desk *sync.WaitGroup) 
 		})
 	}
 	run("notices", func() error { return notices.Run(ctx) })
-	run("session", func() error { return desktop.Watch(ctx, func(e desktop.Event) { a.sessionChanged(ctx, e, notices) }) })
+	run("session", func() error { return desktop.Watch(ctx, func(e desktop.Event) { a.sessionChanged(e, notices) }) })
 	run("start at login", func() error { // the program may have moved
 		if a.cfg.Autostart == nil {
 			return nil
@@ -51,16 +51,14 @@ func (f Foreground) attend(ctx context.Context, a *Agent, desk *sync.WaitGroup) 
 
 // sessionChanged acts on what happens to the computer: after a sleep and with a new network
 // connections are dead and new mail waits, and who comes back to their screen wants to see it.
-func (a *Agent) sessionChanged(ctx context.Context, e desktop.Event, notices *notice.Notifier) {
+func (a *Agent) sessionChanged(e desktop.Event, notices *notice.Notifier) {
 	switch e {
 	case desktop.Locked, desktop.Unlocked:
 		notices.Lock(e == desktop.Locked)
 	}
 	switch e {
 	case desktop.Wake, desktop.Online, desktop.Unlocked:
-		if err := a.CheckNow(ctx); err != nil {
-			a.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "not checked", slog.Any("err", err))
-		}
+		a.check()
 	}
 }
 

@@ -33,9 +33,38 @@ func (a *Agent) Watch(ctx context.Context, changed func(control.Status) error) e
 	return a.board.shown.Watch(ctx, changed)
 }
 
-// CheckNow implements control.Agent: every folder is looked at, the company is asked, every pause of
-// delivery ends.
+// checkPeriod is how often a wish to check is fulfilled at most: somebody who keeps pressing the
+// button, or a script, costs the mailbox, Salesforce and the company no more than that.
+const checkPeriod = 10 * time.Second
+
+// CheckNow implements control.Agent. It is done at once, or once the last one is checkPeriod old.
 func (a *Agent) CheckNow(context.Context) error {
+	select {
+	case a.checks <- struct{}{}:
+	default: // one is coming already
+	}
+	return nil
+}
+
+// checkWhenAsked does what CheckNow asks for until ctx ends.
+func (a *Agent) checkWhenAsked(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-a.checks:
+		}
+		a.check()
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(checkPeriod):
+		}
+	}
+}
+
+// check has every folder looked at and the company asked, and ends every pause of delivery.
+func (a *Agent) check() {
 	a.poke()
 	a.member.Nudge()
 	a.mu.Lock()
@@ -44,7 +73,6 @@ func (a *Agent) CheckNow(context.Context) error {
 	if d != nil {
 		d.Resume()
 	}
-	return nil
 }
 
 // Pause implements control.Agent. The pause outlives a restart.
@@ -253,7 +281,8 @@ func (a *Agent) RetryItem(ctx context.Context, id int64) error {
 			d.ForgetPerson(p.Addr)
 		}
 	}
-	return a.CheckNow(ctx)
+	a.check()
+	return nil
 }
 
 // fetchAgain reads a mail whose content was not kept from the mailbox, as if picked by hand.

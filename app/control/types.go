@@ -246,6 +246,8 @@ type Agent interface {
 	// changed returns an error.
 	Watch(ctx context.Context, changed func(Status) error) error
 
+	// CheckNow has mailbox, Salesforce and company looked at now, at most once in ten seconds: a wish
+	// that comes sooner is fulfilled when they are over.
 	CheckNow(ctx context.Context) error
 	Pause(ctx context.Context, until time.Time) error // zero: until Resume
 	Resume(ctx context.Context) error
