@@ -53,7 +53,10 @@ func newActivity(a *app) screen {
 	v.journal = newRowList(func() int { return len(v.lines) }, v.lineRow)
 	v.journal.chosen = func(i int) { v.showLine(v.lines[i]) }
 	v.journal.end = v.older
-	v.threads, v.why = newThreads(a), newWhyView(a)
+	v.threads, v.why = newThreads(a), newWhyView(a, func(view string) {
+		v.tabs.choose(view)
+		v.choose(view)
+	})
 	var list []*tab
 	for _, id := range []string{viewNeedsYou, viewSaved, viewWaiting, viewHeld, viewLeft, viewThreads, viewWhy} {
 		list = append(list, &tab{id: id, name: a.t("window.view-" + id)})

@@ -15,13 +15,14 @@ import (
 type whyView struct {
 	a      *app
 	field  *field
+	show   func(view string) // another view of the page
 	answer *fyne.Container
 	turn   int
 	all    fyne.CanvasObject
 }
 
-func newWhyView(a *app) *whyView {
-	w := &whyView{a: a, answer: container.NewStack()}
+func newWhyView(a *app, show func(view string)) *whyView {
+	w := &whyView{a: a, show: show, answer: container.NewStack()}
 	w.field = newField(a.t("window.why-hint"))
 	w.field.OnSubmitted = func(string) { w.ask() }
 	w.all = container.NewVScroll(card(rows(gap,
@@ -86,6 +87,7 @@ func (w *whyView) fix(y control.Why) fyne.CanvasObject {
 		return func() { a.tell(call, func() { a.shell.notify(toneGood, a.t("window.done-retry")); w.ask() }) }
 	}
 	var act func()
+	name := "window.fix-" + y.Fix
 	switch y.Fix {
 	case "capture":
 		if y.Mail == nil {
@@ -103,10 +105,29 @@ func (w *whyView) fix(y control.Why) fyne.CanvasObject {
 		act = func() { a.open(PageRules) }
 	case "signin":
 		act = func() { a.open(PageHome) }
+	case "answer":
+		name, act = "window.do-decide", func() { w.show(y.State) }
+	case "wait":
+		name, act = "window.do-check", do(func(ctx context.Context, g control.Agent) error { return g.CheckNow(ctx) })
+	case "admin":
+		name, act = "window.copy-request", func() { w.copyRequest(y) }
 	default:
 		return nil
 	}
-	return primary(a.t("window.fix-"+y.Fix), act)
+	return primary(a.t(name), act)
+}
+
+// copyRequest puts what an administrator has to know about a cause into the clipboard.
+func (w *whyView) copyRequest(y control.Why) {
+	a := w.a
+	ask(a, func(ctx context.Context, g control.Agent) (control.App, error) { return g.App(ctx, sideSalesforce) },
+		func(it control.App, err error) {
+			if err != nil {
+				a.shell.notify(toneError, a.sorry(err))
+				return
+			}
+			a.copy(a.request(it, fault.Code(y.Cause)))
+		})
 }
 
 func (w *whyView) put(o fyne.CanvasObject) {

@@ -143,8 +143,8 @@ func (s *signer) copyRequest(f *fault.Error) {
 
 // request is a message to an administrator.
 func (a *app) request(it control.App, code fault.Code) string {
-	title, body, fix := a.loc.Fault(code)
-	lines := []string{title, body, fix, ""}
+	title, more := a.whole(code)
+	lines := []string{title, more, ""}
 	add := func(id, value string) {
 		if value != "" {
 			lines = append(lines, a.tf("window.request-line", map[string]any{"Name": a.t(id), "Value": value}))
