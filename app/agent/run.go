@@ -46,6 +46,9 @@ type Foreground struct {
 	Headless bool
 	Desktop  bool // there is a desktop session that may show an icon
 	Stderr   io.Writer
+	// HostPatience is how long a panel may take to show the icon before the person is told that there
+	// is none; 0 is the tray's own minute.
+	HostPatience time.Duration
 	// Passphrase is a file or pipe whose first line seals the key instead of the key store; "" for
 	// the key store. It is never an argument, which other users of the computer could read.
 	Passphrase string
@@ -200,7 +203,7 @@ func (f Foreground) show(ctx context.Context, cfg *Config, icon *sync.WaitGroup)
 	}
 	icon.Go(func() {
 		err := tray.Run(ctx, tray.Config{
-			Agent: cfg.face, Text: cfg.text, Log: cfg.Log, Open: cfg.OpenBrowser, NoHost: func() { cfg.face.lacksHost(ctx) },
+			Agent: cfg.face, Text: cfg.text, Log: cfg.Log, Open: cfg.OpenBrowser, NoHost: func() { cfg.face.lacksHost(ctx) }, Patience: f.HostPatience,
 		})
 		if err != nil && ctx.Err() == nil {
 			cfg.Log.LogAttrs(ctx, slog.LevelWarn, "icon not shown", slog.Any("err", err))

@@ -297,7 +297,7 @@ func runTray(t *testing.T) *running {
 	go func() {
 		r.ended <- Run(ctx, Config{
 			Agent: r.agent, Text: text.New("en"), Log: slog.New(slog.NewTextHandler(os.Stderr, nil)), Now: func() time.Time { return now.Add(time.Duration(r.clock.Load())) },
-			NoHost: func() { r.noHost <- struct{}{} }, patience: 300 * time.Millisecond,
+			NoHost: func() { r.noHost <- struct{}{} }, Patience: 300 * time.Millisecond,
 			Open: func(_ context.Context, url string) error { r.opened <- url; return nil },
 		})
 	}()

@@ -151,7 +151,7 @@ func (b *bus) await(ctx context.Context, cfg Config) error {
 	if b.watcherThere(ctx) {
 		return nil
 	}
-	waited := alarm.New(cfg.patience)
+	waited := alarm.New(cfg.Patience)
 	defer waited.Stop()
 	late := waited.C
 	for {

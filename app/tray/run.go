@@ -50,11 +50,10 @@ type Config struct {
 	Log   *slog.Logger
 	// Open shows an address in the browser; without it the menu has no item for it.
 	Open func(ctx context.Context, url string) error
-	// NoHost is called once when no panel has come in the first minute; one may come still.
-	NoHost func()
-	Now    func() time.Time // default time.Now
-
-	patience time.Duration // until NoHost; default a minute
+	// NoHost is called once when no panel has come after Patience; one may come still.
+	NoHost   func()
+	Patience time.Duration    // default a minute
+	Now      func() time.Time // default time.Now
 }
 
 // defaults fills in what was left out.
@@ -65,8 +64,8 @@ func (cfg Config) defaults() Config {
 	if cfg.NoHost == nil {
 		cfg.NoHost = func() {}
 	}
-	if cfg.patience == 0 {
-		cfg.patience = time.Minute
+	if cfg.Patience == 0 {
+		cfg.Patience = time.Minute
 	}
 	return cfg
 }
