@@ -3,9 +3,11 @@ package desktop
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -130,11 +132,11 @@ func (l launcher) entry() string {
 		return escape(exec)
 	}
 	localised := func(key, id string) {
-		fmt.Fprintf(&b, "%s=%s\n", key, escape(text.New("en").T(id, nil)))
-		for _, lang := range text.Languages() {
-			if lang != "en" {
-				fmt.Fprintf(&b, "%s[%s]=%s\n", key, lang, escape(text.New(lang).T(id, nil)))
-			}
+		words := text.Everywhere("tray", id)
+		fmt.Fprintf(&b, "%s=%s\n", key, escape(words["en"]))
+		delete(words, "en")
+		for _, lang := range slices.Sorted(maps.Keys(words)) {
+			fmt.Fprintf(&b, "%s[%s]=%s\n", key, lang, escape(words[lang]))
 		}
 	}
 	b.WriteString("[Desktop Entry]\nType=Application\nName=Hawser\n")

@@ -2,8 +2,8 @@
 // numbers and sizes.
 //
 // It owns the look-up in the catalogue that package assets carries and the few rules of each
-// language that the catalogue cannot hold. It decides nothing and knows no state. A [Localizer]
-// reads its catalogue at first use and is safe for concurrent use.
+// language that the catalogue cannot hold. It decides nothing and knows no state. A catalogue
+// is read at its first use, once in a process; a [Localizer] is safe for concurrent use.
 package text
 
 import (
@@ -34,6 +34,9 @@ type spoken struct {
 	load func() *i18n.Localizer
 }
 
+// opened holds the catalogue of each language that was spoken, which is read once.
+var opened sync.Map // of func() *i18n.Localizer, by language
+
 // New returns a Localizer for lang, given as in "de", "de-AT" or "de_DE.UTF-8". A language without
 // a catalogue, "" and "C" speak English. The catalogue is read at the first text.
 func New(lang string) *Localizer {
@@ -45,7 +48,8 @@ func New(lang string) *Localizer {
 // Speak goes on in another language, given as for [New].
 func (l *Localizer) Speak(lang string) {
 	s := &spoken{lang: choose(lang)}
-	s.load = sync.OnceValue(func() *i18n.Localizer { return open(s.lang) })
+	load, _ := opened.LoadOrStore(s.lang, sync.OnceValue(func() *i18n.Localizer { return open(s.lang) }))
+	s.load = load.(func() *i18n.Localizer)
 	l.now.Store(s)
 }
 
@@ -76,6 +80,22 @@ func (l *Localizer) T(id string, data map[string]any) string {
 		return id
 	}
 	return s
+}
+
+// Everywhere returns the text of an id in every language, by language. The id has no plural and no
+// gaps, and stands in the catalogues' named part; nothing else is read.
+func Everywhere(part, id string) map[string]string {
+	all := map[string]string{}
+	for _, lang := range Languages() {
+		raw, err := assets.Translations.ReadFile("translation/" + lang + "/" + part + ".json")
+		var texts map[string]any
+		if err == nil && json.Unmarshal(raw, &texts) == nil { // as in open
+			if text, ok := texts[id].(string); ok {
+				all[lang] = text
+			}
+		}
+	}
+	return all
 }
 
 // Fault returns what happened, what it means for the user's data, and the next step. A code that
