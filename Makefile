@@ -39,13 +39,14 @@ build: ## the programs for this machine, in dist/
 	@CGO_ENABLED=1 go build $(GOFLAGS_BUILD) -o dist/hawser-window ./app/cmd/hawser-window
 	@ls -l dist
 
-bench: deps ## the numbers we promise, each beside its raw limit and a rival, medians of interleaved runs (ROUNDS=5 MAILS=10000 SIZE=100000 IDLE=1m COMPUTERS=1000000)
-	@go test -run '^$$' -bench '^BenchmarkPromises$$' -benchtime 1x -timeout 0 ./app/agent -args -rounds=$(or $(ROUNDS),5) -mails=$(or $(MAILS),10000) -size=$(or $(SIZE),100000) -idle=$(or $(IDLE),1m)
-	@go test -run '^$$' -bench '^BenchmarkCheckIn$$' -benchtime 1x -timeout 0 ./app/server -args -rounds=$(or $(ROUNDS),5) -devices=$(or $(COMPUTERS),1000000)
+bench: deps ## the numbers we promise, each beside its raw limit and a rival, medians of interleaved runs (ROUNDS=5 MAILS=10000 SIZE=100000 IDLE=1m COMPUTERS=1000000 ONLY=icon,window)
+	@go test -run '^$$' -bench '^BenchmarkPromises$$' -benchtime 1x -timeout 0 ./app/agent -args -rounds=$(or $(ROUNDS),5) -mails=$(or $(MAILS),10000) -size=$(or $(SIZE),100000) -idle=$(or $(IDLE),1m) -only=$(ONLY)
+	@test -n "$(ONLY)" || go test -run '^$$' -bench '^BenchmarkCheckIn$$' -benchtime 1x -timeout 0 ./app/server -args -rounds=$(or $(ROUNDS),5) -devices=$(or $(COMPUTERS),1000000)
 
-cross: ## Windows built for amd64 and arm64, macOS vetted
+cross: ## Windows built for amd64 and arm64, macOS and the window without its drawing vetted
 	@mkdir -p dist/windows-amd64 dist/windows-arm64
 	@for arch in amd64 arm64; do GOOS=windows GOARCH=$$arch go build $(GOFLAGS_BUILD) -o dist/windows-$$arch/ ./app/cmd/hawser; done
+	@GOOS=windows go vet ./app/window ./app/cmd/hawser-window
 	@GOOS=darwin go vet ./sync/... ./auth/... ./store/... ./app/config ./app/control ./app/logging ./app/text ./app/tray ./app/notice ./app/desktop
 
 rows: ## what is promised, row by row, and the tests of each

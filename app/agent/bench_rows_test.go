@@ -3,7 +3,6 @@
 package agent_test
 
 import (
-	"bufio"
 	"bytes"
 	"compress/gzip"
 	"context"
@@ -488,111 +487,23 @@ func (o plainOrg) call(tb testing.TB, method, path string, body any) (id string)
 	return answer.ID
 }
 
-// sleeper is the least that a program of this language can be.
-const sleeper = `package main
-
-import ("fmt"; "time")
-
-func main() { fmt.Println("up"); time.Sleep(24 * time.Hour) }
-`
-
-// sleep starts a sleeper and says how long it took to its first word.
-func sleep(tb testing.TB, binary string) (*exec.Cmd, time.Duration) {
-	tb.Helper()
-	cmd := exec.Command(binary)
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		tb.Fatal(err)
-	}
-	begun := time.Now()
-	if err := cmd.Start(); err != nil {
-		tb.Fatal(err)
-	}
-	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
-		tb.Fatal(err)
-	}
-	return cmd, time.Since(begun)
-}
-
-// benchIdle starts the agent several times, and then watches it doing nothing.
-func benchIdle(tb testing.TB, r *report) {
-	s := newScene(tb, nil)
-	link := newTap(tb, s.dovecot.Addr)
-	s.replace(tb, s.user, link.addr)
-	s.dovecot.Append(tb, mailUser, sourcetest.CaptureFolder, sourcetest.NewMail(0, time.Now()))
-	s.user.start()
-	s.signIn()
-	s.await(1, time.Minute)
-	binary := compile(tb, sleeper)
-	var socket, imap, bare series
-	for range *rounds {
-		s.stop(tb)
-		cmd, took := sleep(tb, binary)
-		quit(cmd)
-		bare = append(bare, ms(took))
-		link.arm()
-		begun := time.Now()
-		s.user.launch()
-		s.answers(tb.Context(), tb)
-		socket = append(socket, ms(time.Since(begun)))
-		var first time.Time
-		waitFor(tb, time.Minute, "a byte to the mail server", func() bool { first = link.spoke(); return !first.IsZero() })
-		imap = append(imap, ms(first.Sub(begun)))
-		waitFor(tb, time.Minute, "quiet", func() bool { return s.user.status().State == control.UpToDate })
-	}
-	r.add(row{what: "start to an answer on the socket", unit: "ms", ours: socket, raw: bare, goal: atMost(100, "ms", socket)})
-	r.add(row{what: "  to the first byte to the mail server", unit: "ms", ours: imap, goal: atMost(100, "ms", imap)})
-	watchIdle(tb, r, s.user, binary)
-}
-
-// usage is what a process has used so far.
-type usage struct {
-	at       time.Time
-	cpu      time.Duration
-	switches int64
-}
-
-func (u *user) usage() usage {
-	return usage{time.Now(), cpuTime(u.t, u.proc.Process.Pid), u.switches()}
-}
-
-// since returns context switches a second and percent of one core.
-func (u usage) since(before usage) (switches, percent series) {
-	seconds := u.at.Sub(before.at).Seconds()
-	return series{float64(u.switches-before.switches) / seconds}, series{100 * (u.cpu - before.cpu).Seconds() / seconds}
-}
-
-// settled is how long the start is felt: connections that are kept for more work are closed by then.
-const settled = 65 * time.Second
-
-// watchIdle measures the agent beside a program that only sleeps, over the same time.
-func watchIdle(tb testing.TB, r *report, agent *user, binary string) {
-	cmd, _ := sleep(tb, binary)
-	defer quit(cmd)
-	bare := &user{t: tb, proc: cmd}
-	time.Sleep(settled)
-	before, bareBefore := agent.usage(), bare.usage()
-	time.Sleep(*window)
-	switches, percent := agent.usage().since(before)
-	bareSwitches, barePercent := bare.usage().since(bareBefore)
-	memory := series{mega(agent.proc1("VmRSS:") << 10)}
-	r.add(row{what: fmt.Sprintf("idle for %v: memory", *window), unit: "MB", ours: memory, raw: series{mega(bare.proc1("VmRSS:") << 10)}, goal: atMost(25, "MB", memory)})
-	r.add(row{what: "  context switches", unit: "/s", ours: switches, raw: bareSwitches, goal: atMost(0.5, "/s", switches)})
-	r.add(row{what: "  processor", unit: "%", ours: percent, raw: barePercent, goal: atMost(0.02, "%", percent)})
-	r.note("idle: raw is a Go program that sleeps")
-}
-
 // benchSize weighs what a user downloads.
 func benchSize(tb testing.TB, r *report) {
 	agent, err := build()
 	if err != nil {
 		tb.Fatal(err)
 	}
-	whole, packed := weigh(tb, agent)
 	bareWhole, barePacked := weigh(tb, compile(tb, sleeper))
+	whole, packed := weigh(tb, agent)
 	r.add(row{what: "agent on disk, stripped", unit: "MB", ours: whole, raw: bareWhole})
-	r.add(row{what: "  download, gzip -9", unit: "MB", ours: packed, raw: barePacked, goal: atMost(15, "MB with window", packed)})
-	r.note("size: there is no window yet; its share of the 15 MB is not measured")
+	r.add(row{what: "  download, gzip -9", unit: "MB", ours: packed, raw: barePacked})
+	windowWhole, windowPacked := weigh(tb, buildProgram(tb, "./app/cmd/hawser-window", true))
+	rivalWhole, rivalPacked := weigh(tb, buildProgram(tb, "./app/agent/testdata/fynelist", true))
+	both := series{packed[0] + windowPacked[0]}
+	r.add(row{what: "window on disk, stripped", unit: "MB", ours: windowWhole, rival: rivalWhole})
+	r.add(row{what: "  download, gzip -9", unit: "MB", ours: windowPacked, rival: rivalPacked})
+	r.add(row{what: "  agent and window", unit: "MB", ours: both, goal: atMost(15, "MB", both)})
+	r.note("size: raw is a Go program that sleeps, the rival a plain Fyne window with one list")
 }
 
 // weigh returns the size of a file and of what gzip makes of it.

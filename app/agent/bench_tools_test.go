@@ -272,16 +272,33 @@ func (t *tap) heard(pushed time.Time) time.Time {
 // compile builds a small Go program as the agent is built.
 func compile(tb testing.TB, source string) string {
 	tb.Helper()
-	dir := shortDir(tb)
-	file, binary := filepath.Join(dir, "main.go"), filepath.Join(dir, "program")
+	file := filepath.Join(shortDir(tb), "main.go")
 	if err := os.WriteFile(file, []byte(source), 0o600); err != nil {
 		tb.Fatal(err)
 	}
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, file)
+	return buildProgram(tb, file, false)
+}
+
+// buildProgram builds one program, a file or a package of ours, as those are built that are shipped.
+func buildProgram(tb testing.TB, what string, c bool) string {
+	tb.Helper()
+	binary := filepath.Join(shortDir(tb), "program")
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w -X main.version=test", "-o", binary, what)
+	cmd.Dir, cmd.Env = root, append(os.Environ(), "CGO_ENABLED=0")
+	if c {
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=1")
+	}
 	if out, err := cmd.CombinedOutput(); err != nil {
 		tb.Fatalf("build: %v\n%s", err, out)
 	}
 	return binary
+}
+
+// dropCache makes the system read all files from the disk again that no running program has in use,
+// and reports whether it may: that takes an administrator.
+func dropCache() bool {
+	unix.Sync()
+	return os.WriteFile("/proc/sys/vm/drop_caches", []byte("3"), 0) == nil
 }
 
 // ended runs a command to its end and returns the most memory it held, in bytes. What the kernel

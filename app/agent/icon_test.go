@@ -14,6 +14,8 @@ import (
 const (
 	watcherName = "org.kde.StatusNotifierWatcher"
 	watcherPath = "/StatusNotifierWatcher"
+	itemPath    = "/StatusNotifierItem"
+	itemName    = "org.kde.StatusNotifierItem"
 	menuPath    = "/StatusNotifierItem/menu"
 	menuName    = "com.canonical.dbusmenu"
 )
@@ -33,7 +35,7 @@ func (p *panel) RegisterStatusNotifierItem(_ string, sender dbus.Sender) *dbus.E
 	return nil
 }
 
-func startPanel(t *testing.T, address string) *panel {
+func startPanel(t testing.TB, address string) *panel {
 	t.Helper()
 	conn, err := dbus.Connect(address)
 	if err != nil {
