@@ -2,7 +2,10 @@ package agent_test
 
 import (
 	"fmt"
+	"net/http"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -87,7 +90,10 @@ func deskScene(t *testing.T) (*scene, *panel, *bubbles) {
 }
 
 // recent returns the labels below "Recent mails" with their ids.
-func (p *panel) recent() map[string]int32 {
+func (p *panel) recent() map[string]int32 { return p.below("Recent mails") }
+
+// below returns the labels of a submenu with their ids.
+func (p *panel) below(menu string) map[string]int32 {
 	type layout struct {
 		ID    int32
 		Props map[string]dbus.Variant
@@ -97,7 +103,7 @@ func (p *panel) recent() map[string]int32 {
 	var revision uint32
 	var top layout
 	labels := map[string]int32{}
-	call := p.conn.Object(owner, menuPath).Call(menuName+".GetLayout", 0, p.menu()["Recent mails"], int32(-1), []string{})
+	call := p.conn.Object(owner, menuPath).Call(menuName+".GetLayout", 0, p.menu()[menu], int32(-1), []string{})
 	if call.Store(&revision, &top) != nil {
 		return nil
 	}
@@ -152,15 +158,59 @@ func TestC02FromTheIcon(t *testing.T) {
 	s.saved("an_offer")
 }
 
-// TestJ07SignInExpired: the sign-in is revoked. The icon's menu says so within a minute of the first
-// refusal, one notice has a button that signs in, nothing is lost, and the end replaces the notice.
+// press is a click on a button of a notice.
+func (b *bubbles) press(t *testing.T, notice uint32, button string) {
+	t.Helper()
+	if err := b.conn.Emit(bubblePath, bubbleName+".ActionInvoked", notice, button); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// browserOf is a browser that notes where it was sent, for a person to go on.
+func (u *user) browserOf() (sentTo func() string) {
+	u.t.Helper()
+	script, note := filepath.Join(u.home, "browser"), filepath.Join(u.home, "sent-to")
+	if err := os.WriteFile(script, []byte("#!/bin/sh\necho \"$1\" > "+note+"\n"), 0o700); err != nil {
+		u.t.Fatal(err)
+	}
+	u.env = append(u.env, "BROWSER="+script)
+	return func() string {
+		raw, _ := os.ReadFile(note) // not yet
+		return strings.TrimSpace(string(raw))
+	}
+}
+
+// firstRefusal is when Salesforce refused the agent for the first time.
+func (s *scene) firstRefusal() time.Time {
+	for _, c := range s.org.CallLog() {
+		if c.Status == http.StatusUnauthorized || c.Status == http.StatusBadRequest && strings.HasSuffix(c.Path, "/token") {
+			return c.Time
+		}
+	}
+	s.t.Error("Salesforce refused nothing")
+	return time.Now()
+}
+
+// TestJ07SignInExpired: the sign-in is revoked. The icon says so within a minute of the first refusal,
+// one notice has a button that signs in, nothing is lost, and the end replaces the notice.
 func TestJ07SignInExpired(t *testing.T) {
-	s, p, b := deskScene(t)
+	s := bareScene(t, nil)
+	sentTo := s.user.browserOf()
+	p, b := startPanel(t, s.user.address()), startBubbles(t, s.user.address())
+	s.user.launchWithIcon()
+	p.awaitLabel(t, "Sign in to Salesforce")
+	s.signIn()
+	p.shows(t, "up-to-date", "Up to date")
 	s.mark("first")
 	s.saved("first")
+	s.org.ForgetCalls()
 	s.org.Revoke(salesforcetest.DefaultUsername)
 	for i := range 20 {
 		s.mark(fmt.Sprintf("meanwhile %d", i))
+	}
+	p.shows(t, "sign-in", "Sign in to Salesforce to go on")
+	if late := time.Since(s.firstRefusal()); late > time.Minute {
+		t.Errorf("the icon changed %v after the first refusal", late)
 	}
 	s.trouble(control.NeedsSignIn, "salesforce", fault.TokenRevoked)
 	p.awaitLabel(t, "Sign in to Salesforce to go on")
@@ -171,7 +221,12 @@ func TestJ07SignInExpired(t *testing.T) {
 		t.Fatalf("notices %+v", all)
 	}
 
-	s.signedIn("salesforce")
+	before := sentTo() // nothing was opened for the first sign-in, whose address the test took
+	b.press(t, 1, "sign-in")
+	waitFor(t, 20*time.Second, "the browser", func() bool { return sentTo() != before })
+	if err := approves("salesforce")(t.Context(), sentTo()); err != nil {
+		t.Fatal(err)
+	}
 	want := []string{"first"}
 	for i := range 20 {
 		want = append(want, fmt.Sprintf("meanwhile %d", i))
@@ -181,7 +236,7 @@ func TestJ07SignInExpired(t *testing.T) {
 	if all = b.shown(); len(all) != 2 || all[1].replaces != 1 || all[1].title != "Signed in to Salesforce again" {
 		t.Errorf("notices %+v", all)
 	}
-	p.awaitLabel(t, "Up to date")
+	p.shows(t, "up-to-date", "Up to date")
 }
 
 // TestJ04FiveStarts: whoever starts the program again and again has one agent and one icon.

@@ -14,10 +14,10 @@ import (
 )
 
 // rowName is a row in the name of a test, such as TestC04C05Threads. Names with A and B are those of
-// attacks as well, so such rows are told by "row A05" in the test's doc; names with F from F09 on are
-// those of faults.
+// attacks as well, so such rows are told by TestFeatureA05 or by "row A05" in the test's doc; names with
+// F from F09 on are those of faults.
 var (
-	rowName = regexp.MustCompile(`^Test((?:[C-EG-M]\d\d|F0[1-8])+)`)
+	rowName = regexp.MustCompile(`^Test((?:Feature(?:[A-M]\d\d)+)|(?:[C-EG-M]\d\d|F0[1-8])+)`)
 	rowDoc  = regexp.MustCompile(`\brows? ((?:[A-M]\d\d(?:, | and )?)+)`)
 	rowID   = regexp.MustCompile(`[A-M]\d\d`)
 )

@@ -35,6 +35,9 @@ var build = sync.OnceValues(func() (string, error) {
 })
 
 func TestMain(m *testing.M) {
+	if os.Getenv(impatientVar) != "" {
+		os.Exit(impatient())
+	}
 	code := m.Run()
 	if path, err := build(); err == nil {
 		_ = os.RemoveAll(filepath.Dir(path))

@@ -54,11 +54,9 @@ func newDesktop(t *testing.T, agent *controltest.Agent) *desktopOf {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	d := &desktopOf{t: t, agent: agent, program: filepath.Join(dir, "hawser-window")}
-	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", d.program, "../cmd/hawser-window")
-	build.Env = append(os.Environ(), "CGO_ENABLED=1")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
+	d := &desktopOf{t: t, agent: agent}
+	if d.program, err = theWindow(); err != nil {
+		t.Fatal(err)
 	}
 	d.env = append(os.Environ(), "DISPLAY="+d.display("+extension"), "HOME="+dir, "XDG_RUNTIME_DIR="+dir, "XDG_CONFIG_HOME="+dir, "LANG=en_GB.UTF-8",
 		"LC_ALL=", "LIBGL_ALWAYS_SOFTWARE=1", "DBUS_SESSION_BUS_ADDRESS=", "FYNE_SCALE=1")
