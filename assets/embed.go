@@ -3,9 +3,10 @@
 //
 // It is a leaf of embedded data without logic. Text files are in translation/<language>/<part>.json,
 // in the message format of go-i18n v2, a part for each of those who speak; help pages, in English,
-// are help/<page>.md; icons are drawn in icon/hawser.svg and icon/tray/*.svg, from which the
-// committed .png and .ico files are rendered by icon/generate.sh. Embedded data is never written
-// to: any number of goroutines may read it.
+// are help/<page>.md, their pictures help/picture/*.png, which a test of app/window takes from the
+// window; icons are drawn in icon/hawser.svg and icon/tray/*.svg, from which the committed .png and
+// .ico files are rendered by icon/generate.sh. Embedded data is never written to: any number of
+// goroutines may read it.
 package assets
 
 import "embed"

@@ -16,3 +16,16 @@ func Picture(name string) ([]byte, error) {
 	}
 	return raw, nil
 }
+
+//go:embed help/picture/*.png
+var helpPictures embed.FS
+
+// HelpPicture returns a picture of the help pages, which name it as picture/<name>. It is apart from
+// [Help] so that programs without a window do not carry it.
+func HelpPicture(name string) ([]byte, error) {
+	raw, err := helpPictures.ReadFile("help/picture/" + name)
+	if err != nil {
+		return nil, fmt.Errorf("read help picture: %w", err)
+	}
+	return raw, nil
+}

@@ -23,7 +23,7 @@ import (
 )
 
 // wanted are the pages there have to be.
-var wanted = []string{"configuration", "desktop", "google-admin", "hawserd", "joining", "marking-mail", "microsoft-admin", "other-imap", "privacy", "rules", "salesforce-admin", "signing-in", "status"}
+var wanted = []string{"configuration", "design", "desktop", "google-admin", "hawserd", "joining", "marking-mail", "microsoft-admin", "other-imap", "privacy", "rules", "salesforce-admin", "signing-in", "status"}
 
 // forEverybody are the pages for people who know nothing of programs.
 var forEverybody = []string{"desktop", "joining", "marking-mail", "privacy", "rules", "signing-in", "status"}
@@ -233,6 +233,12 @@ func TestHelpPagesLinkToPages(t *testing.T) {
 	for _, name := range wanted {
 		for _, m := range link.FindAllStringSubmatch(helpPage(t, name), -1) {
 			to, ok := strings.CutSuffix(m[1], ".md")
+			if file, ok := strings.CutPrefix(m[1], "picture/"); ok {
+				if _, err := assets.HelpPicture(file); err != nil {
+					t.Errorf("%s shows %s: %v", name, m[1], err)
+				}
+				continue
+			}
 			switch u, err := url.Parse(m[1]); {
 			case ok && slices.Contains(wanted, to):
 				linked[to] = true

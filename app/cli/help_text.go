@@ -15,15 +15,17 @@ const minCell = 24
 const glue = "\u00a0"
 
 var (
-	mdLink = regexp.MustCompile(`\[([^\]]+)\]\(([^)\s]+)\)`)
-	mdCode = regexp.MustCompile("`([^`]+)`")
-	mdBold = regexp.MustCompile(`\*\*([^*]+)\*\*`)
-	mdItem = regexp.MustCompile(`^( *)(-|[0-9]+\.) +`)
-	mdRule = regexp.MustCompile(`^\|[ :|-]+\|$`)
+	mdPicture = regexp.MustCompile(`^!\[([^\]]*)\]\([^)]*\)$`)
+	mdLink    = regexp.MustCompile(`\[([^\]]+)\]\(([^)\s]+)\)`)
+	mdCode    = regexp.MustCompile("`([^`]+)`")
+	mdBold    = regexp.MustCompile(`\*\*([^*]+)\*\*`)
+	mdItem    = regexp.MustCompile(`^( *)(-|[0-9]+\.) +`)
+	mdRule    = regexp.MustCompile(`^\|[ :|-]+\|$`)
 )
 
 // plainText turns the Markdown of the help pages into lines of at most width columns. It knows what those
-// pages use: headings, paragraphs, lists, tables, fenced blocks, links, code and bold.
+// pages use: headings, paragraphs, lists, tables, fenced blocks, links, code, bold and
+// pictures, of which the words remain.
 func plainText(markdown string, width int) string {
 	r := &renderer{width: width}
 	lines := strings.Split(strings.TrimRight(markdown, "\n"), "\n")
@@ -52,6 +54,8 @@ func (r *renderer) block(lines []string) int {
 		return 1
 	case strings.HasPrefix(first, "|"):
 		return r.table(lines)
+	case mdPicture.MatchString(first): // the window shows it
+		return r.paragraph([]string{mdPicture.FindStringSubmatch(first)[1]})
 	}
 	return r.paragraph(lines)
 }

@@ -11,6 +11,7 @@ func TestPlainText(t *testing.T) {
 		{"numbers", "10. one two three four five\n", "10. one two three four\n    five\n"},
 		{"command in one piece", "then type `hawser status` now\n", "then type\n“hawser status” now\n"},
 		{"link", "see [it](status.md)\n", "see it\n(“hawser help status”)\n"},
+		{"picture", "![Home: how it goes.](picture/home.png)\n", "Home: how it goes.\n"},
 		{"address", "[it](https://a.example)\n", "it <https://a.example>\n"},
 		{"fence", "```sh\n# `as` **is**, however long a line may be\n```\nend\n", "    # `as` **is**, however long a line may be\nend\n"},
 		{"open fence", "```\nline", "    line\n"},

@@ -115,10 +115,7 @@ func parse(raw []byte, m Managed) (Config, error) {
 	if err := strict(raw, &own); err != nil {
 		return Config{}, invalid(position(raw, err))
 	}
-	c, err := Config{said: flatten(raw), managed: m}.under(nil, nil)
-	if err != nil {
-		return Config{}, invalid(position(raw, err))
-	}
+	c, _ := Config{said: flatten(raw), managed: m}.Under(Policy{})
 	return c, c.check()
 }
 

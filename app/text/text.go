@@ -25,7 +25,8 @@ const fallback = "en"
 
 // Localizer speaks one language at a time.
 type Localizer struct {
-	now atomic.Pointer[spoken]
+	files fs.FS
+	now   atomic.Pointer[spoken]
 }
 
 // spoken is the language of a Localizer.
@@ -39,23 +40,32 @@ var opened sync.Map // of func() *i18n.Localizer, by language
 
 // New returns a Localizer for lang, given as in "de", "de-AT" or "de_DE.UTF-8". A language without
 // a catalogue, "" and "C" speak English. The catalogue is read at the first text.
-func New(lang string) *Localizer {
-	l := new(Localizer)
+func New(lang string) *Localizer { return From(assets.Translations, lang) }
+
+// From is [New] for catalogues from elsewhere, such as those of a pseudo-language: files holds
+// translation/<language>/<part>.json, English among them.
+func From(files fs.FS, lang string) *Localizer {
+	l := &Localizer{files: files}
 	l.Speak(lang)
 	return l
 }
 
 // Speak goes on in another language, given as for [New].
 func (l *Localizer) Speak(lang string) {
-	s := &spoken{lang: choose(lang)}
-	load, _ := opened.LoadOrStore(s.lang, sync.OnceValue(func() *i18n.Localizer { return open(s.lang) }))
+	s := &spoken{lang: choose(lang, languages(l.files))}
+	load := any(sync.OnceValue(func() *i18n.Localizer { return open(l.files, s.lang) }))
+	if l.files == assets.Translations {
+		load, _ = opened.LoadOrStore(s.lang, load)
+	}
 	s.load = load.(func() *i18n.Localizer)
 	l.now.Store(s)
 }
 
 // Languages returns the languages that have a catalogue, such as "de", in alphabetical order.
-func Languages() []string {
-	folders, err := fs.Glob(assets.Translations, "translation/*")
+func Languages() []string { return languages(assets.Translations) }
+
+func languages(files fs.FS) []string {
+	folders, err := fs.Glob(files, "translation/*")
 	if err != nil {
 		return nil // only a malformed pattern ends here
 	}
@@ -109,15 +119,15 @@ func (l *Localizer) Fault(code fault.Code) (title, body, fix string) {
 	return l.T(prefix+".title", data), l.T(prefix+".body", data), l.T(prefix+".fix", data)
 }
 
-// choose returns the catalogue for lang.
-func choose(lang string) string {
+// choose returns the catalogue for lang among those there are.
+func choose(lang string, there []string) string {
 	base, _, _ := strings.Cut(strings.ReplaceAll(lang, "_", "-"), ".")
 	tag, err := language.Parse(base)
 	if err != nil {
 		return fallback
 	}
 	want, _ := tag.Base()
-	for _, have := range Languages() {
+	for _, have := range there {
 		if have == want.String() {
 			return have
 		}
@@ -127,13 +137,13 @@ func choose(lang string) string {
 
 // open reads one catalogue, and English below it. The files are part of the program and a test
 // reads them all, so a file that cannot be read leaves its ids as texts instead of an error.
-func open(lang string) *i18n.Localizer {
+func open(files fs.FS, lang string) *i18n.Localizer {
 	bundle := i18n.NewBundle(language.English)
 	bundle.RegisterUnmarshalFunc("json", json.Unmarshal)
 	for _, name := range []string{fallback, lang} {
-		parts, _ := fs.Glob(assets.Translations, "translation/"+name+"/*.json") // see above
+		parts, _ := fs.Glob(files, "translation/"+name+"/*.json") // see above
 		for _, part := range parts {
-			if raw, err := assets.Translations.ReadFile(part); err == nil {
+			if raw, err := fs.ReadFile(files, part); err == nil {
 				_, _ = bundle.ParseMessageFileBytes(raw, name+".json")
 			}
 		}

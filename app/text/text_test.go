@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"hawser/app/text"
@@ -273,6 +274,24 @@ func TestFormats(t *testing.T) {
 		}[lang]
 		if !slices.Equal(got, want) {
 			t.Errorf("%s:\n got %q\nwant %q", lang, got, want)
+		}
+	}
+}
+
+// TestM04MissingTextFallsBack speaks a language of which one text is there: the rest is English.
+func TestM04MissingTextFallsBack(t *testing.T) {
+	t.Parallel()
+	files := fstest.MapFS{
+		"translation/en/a.json": {Data: []byte(`{"yes": "Yes", "no": "No", "mails": {"one": "{{.Count}} mail", "other": "{{.Count}} mails"}}`)},
+		"translation/nl/a.json": {Data: []byte(`{"yes": "Ja"}`)},
+	}
+	l := text.From(files, "nl_NL.UTF-8")
+	if l.Lang() != "nl" {
+		t.Fatalf("speaks %q", l.Lang())
+	}
+	for id, want := range map[string]string{"yes": "Ja", "no": "No", "mails": "3 mails", "none": "none"} {
+		if got := l.T(id, map[string]any{"Count": 3}); got != want {
+			t.Errorf("%s is %q, want %q", id, got, want)
 		}
 	}
 }

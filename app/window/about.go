@@ -106,6 +106,6 @@ func (b *about) licences() {
 			list = append(list, d.Path+" "+d.Version)
 		}
 	}
-	text := widget.NewLabel(strings.Join(list, "\n"))
+	text := label(strings.Join(list, "\n"))
 	b.a.sheet(b.a.t("window.about-licences"), container.NewVScroll(rows(0, muted(b.a.t("window.about-parts")), text)), plain(b.a.t("window.close"), b.a.closeSheet))
 }

@@ -20,14 +20,14 @@ func (v *activity) putDetail(o fyne.CanvasObject) {
 // showItem shows why an item is where it is, and what can be done.
 func (v *activity) showItem(it control.QueueItem) {
 	a := v.a
-	v.open, v.shown = it.ID, it
+	v.open = it.ID
 	head := bold(a.subject(it.Subject))
 	head.SizeName = theme.SizeNameSubHeadingText
 	all := rows(gapSmall)
 	if it.From != "" {
 		all.Add(head)
-		all.Add(muted(a.tf("window.preview-from", map[string]any{"Who": oneLine(it.From)})))
-		all.Add(muted(a.loc.Moment(it.Date, a.cfg.Now()) + " · " + a.loc.Size(it.Size) + " · " + a.marked(it.Mark)))
+		all.Add(rows(-10, muted(a.tf("window.preview-from", map[string]any{"Who": oneLine(it.From)})),
+			muted(a.loc.Moment(it.Date, a.cfg.Now())+" · "+a.loc.Size(it.Size)+" · "+a.marked(it.Mark))))
 	}
 	_, t := a.badge(it.State)
 	if it.Why != "" {
@@ -65,16 +65,14 @@ func (v *activity) ask(it control.QueueItem) fyne.CanvasObject {
 		names = append(names, a.t("window.answer-none"))
 		ids[a.t("window.answer-none")] = ""
 	}
-	options := widget.NewRadioGroup(names, nil)
-	options.Required = true
-	options.SetSelected(names[0])
+	options := newOptions(names)
 	remember := newCheck(a.t("window.ask-remember"), nil)
 	answer := primary(a.t("window.ask-answer"), func() {
 		v.act(func(ctx context.Context, g control.Agent) error {
-			return g.Answer(ctx, it.ID, control.Answer{Option: ids[options.Selected], Remember: remember.Checked})
+			return g.Answer(ctx, it.ID, control.Answer{Option: ids[names[options.at]], Remember: remember.Checked})
 		}, a.t("window.done-answer"))
 	})
-	return rows(gapSmall, cardTitle(a.question(q)), options, remember, aligned(buttons(answer)))
+	return rows(gapSmall, cardTitle(a.question(q)), options.all, remember, aligned(buttons(answer)))
 }
 
 func has(list []string, s string) bool {
@@ -120,7 +118,7 @@ func (v *activity) actions(it control.QueueItem) fyne.CanvasObject {
 func (v *activity) act(call func(context.Context, control.Agent) error, done string) {
 	v.a.tell(call, func() {
 		v.a.shell.notify(toneGood, done)
-		v.open, v.shown = 0, nil
+		v.open = 0
 		v.fetch()
 	})
 }
@@ -128,14 +126,14 @@ func (v *activity) act(call func(context.Context, control.Agent) error, done str
 // showLine shows where a mail went.
 func (v *activity) showLine(l control.JournalItem) {
 	a := v.a
-	v.open, v.shown = l.ID, l
+	v.open = l.ID
 	head := bold(a.t("window.line-head"))
 	if !l.Removed.IsZero() {
 		head = bold(a.tf("window.line-removed-at", map[string]any{"When": a.loc.Moment(l.Removed, a.cfg.Now())}))
 	}
 	head.SizeName = theme.SizeNameSubHeadingText
-	all := rows(gapSmall, head, muted(a.object(l.Object)+" · "+a.loc.Moment(l.At, a.cfg.Now())+" · "+a.marked(l.Mark)))
-	content := rows(-8, label(a.level(capture.Level(l.Level))+" · "+a.loc.Size(l.Bytes)))
+	all := rows(gapSmall, head)
+	content := rows(-8, muted(a.object(l.Object)+" · "+a.loc.Moment(l.At, a.cfg.Now())+" · "+a.marked(l.Mark)), label(a.level(capture.Level(l.Level))+" · "+a.loc.Size(l.Bytes)))
 	if l.Files > 0 {
 		content.Add(bullet(glyphClip, label(a.tf("window.line-files", map[string]any{"Count": l.Files}))))
 	}
@@ -148,10 +146,11 @@ func (v *activity) showLine(l control.JournalItem) {
 		all.Add(muted(a.t("window.line-no-record")))
 	}
 	for _, r := range l.Matched {
-		all.Add(bullet(glyphPerson, label(oneLine(r.Name)+" · "+a.kindOf(r.Type))))
+		words := rows(-14, label(oneLine(r.Name)+" · "+a.kindOf(r.Type)))
 		if r.Address != "" {
-			all.Add(caption(a.tf("window.preview-matched", map[string]any{"Address": oneLine(r.Address), "Field": r.Field})))
+			words.Add(caption(a.tf("window.preview-matched", map[string]any{"Address": oneLine(r.Address), "Field": r.Field})))
 		}
+		all.Add(bullet(glyphPerson, words))
 	}
 	if l.Removed.IsZero() {
 		open := newButton(a.t("window.line-open"), glyphOpen, func() { a.browse(l.URL) })

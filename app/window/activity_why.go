@@ -25,9 +25,9 @@ func newWhyView(a *app, show func(view string)) *whyView {
 	w := &whyView{a: a, show: show, answer: container.NewStack()}
 	w.field = newField(a.t("window.why-hint"))
 	w.field.OnSubmitted = func(string) { w.ask() }
-	w.all = container.NewVScroll(card(rows(gap,
+	w.all = scrolled(rows(gap,
 		rows(-4, cardTitle(a.t("window.why-head")), muted(a.t("window.why-body"))),
-		aligned(container.New(&flex{least: 240, front: true}, w.field, primary(a.t("window.why-ask"), w.ask))), w.answer)))
+		aligned(container.New(&flex{least: 240, front: true}, w.field, primary(a.t("window.why-ask"), w.ask))), w.answer))
 	return w
 }
 
@@ -144,7 +144,7 @@ type threads struct {
 
 func newThreads(a *app) *threads {
 	t := &threads{a: a, list: rows(gapSmall)}
-	t.all = container.NewVScroll(card(t.list))
+	t.all = scrolled(t.list)
 	return t
 }
 

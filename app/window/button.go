@@ -66,7 +66,22 @@ func (b *button) TypedKey(ev *fyne.KeyEvent) {
 
 // CreateRenderer implements fyne.Widget.
 func (b *button) CreateRenderer() fyne.WidgetRenderer {
-	return &ringed{WidgetRenderer: b.Button.CreateRenderer(), ring: b.ring}
+	return &buttonRenderer{ringed: ringed{WidgetRenderer: b.Button.CreateRenderer(), ring: b.ring}, b: b}
+}
+
+// buttonRenderer leaves more room beside the words of a button with a face than Fyne does.
+type buttonRenderer struct {
+	ringed
+	b *button
+}
+
+// MinSize implements fyne.WidgetRenderer.
+func (r *buttonRenderer) MinSize() fyne.Size {
+	m := r.ringed.MinSize()
+	if r.b.Text != "" && r.b.Importance != widget.LowImportance {
+		m.Width += 0.6 * theme.TextSize()
+	}
+	return m
 }
 
 // newRing is the line around what has the focus.

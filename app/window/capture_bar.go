@@ -39,7 +39,7 @@ func newPickBar(c *capturer) *pickBar {
 	b.files.pick(0)
 	b.save = primary(a.t("window.capture-save-none"), func() { c.save(b.request()) })
 	b.picked.TextStyle.Bold = true
-	choices := container.New(&wrap{gap: gap}, b.picked, b.follow, b.past, b.files)
+	choices := container.New(&wrap{gap: gap}, b.picked, b.follow, b.past, aligned(b.files))
 	b.meter.Hide()
 	b.state.Hide()
 	b.all = container.New(layout.NewCustomPaddedLayout(gap, 0, 0, 0), card(rows(0,

@@ -91,6 +91,37 @@ func (w *wrap) walk(objects []fyne.CanvasObject, place func(fyne.CanvasObject, f
 	return y + high
 }
 
+// options is a list of answers of which one is chosen. Long ones take more than one line.
+type options struct {
+	at    int
+	links []*pageLink
+	marks []*widget.Icon
+	all   *fyne.Container
+}
+
+func newOptions(names []string) *options {
+	o := &options{all: rows(2)}
+	for i, n := range names {
+		o.links = append(o.links, newPageLink(n, func() { o.pick(i) }))
+		o.marks = append(o.marks, widget.NewIcon(nil))
+		o.all.Add(container.NewBorder(nil, nil, leadIcon(o.marks[i]), nil, o.links[i]))
+	}
+	o.pick(0)
+	return o
+}
+
+func (o *options) pick(at int) {
+	o.at = at
+	for i, l := range o.links {
+		g := glyphCircle.in(theme.ColorNameInputBorder)
+		if i == at {
+			g = glyphDot.in(theme.ColorNamePrimary)
+		}
+		o.marks[i].SetResource(g)
+		l.mark(i == at)
+	}
+}
+
 // reason is what decided about a mail, in words: the text of a rule's reason, or a fault's title.
 func (a *app) reason(cause string) string {
 	if s := a.t("reason." + cause); s != "reason."+cause {
@@ -138,8 +169,10 @@ func bullet(g mark, o fyne.CanvasObject) fyne.CanvasObject {
 }
 
 // lead is a mark at the height of the first line of text beside it.
-func lead(g fyne.Resource) fyne.CanvasObject {
-	return rows(0, container.New(layout.NewCustomPaddedLayout(theme.InnerPadding()-1, 0, theme.InnerPadding()-2, 0), widget.NewIcon(g)))
+func lead(g fyne.Resource) fyne.CanvasObject { return leadIcon(widget.NewIcon(g)) }
+
+func leadIcon(i *widget.Icon) fyne.CanvasObject {
+	return rows(0, container.New(layout.NewCustomPaddedLayout(theme.InnerPadding()-1, 0, theme.InnerPadding()-2, 0), i))
 }
 
 // aligned puts what is no text at the edge where text begins.

@@ -6,29 +6,10 @@ import (
 	"strings"
 
 	"fyne.io/fyne/v2"
-	"fyne.io/fyne/v2/dialog"
-	"fyne.io/fyne/v2/storage"
 
 	"hawser/app/control"
 	"hawser/sync/fault"
 )
-
-// pickFile lets the person choose a mail file.
-func (c *capturer) pickFile() {
-	d := dialog.NewFileOpen(func(f fyne.URIReadCloser, err error) {
-		if err != nil || f == nil {
-			return // cancelled, or a folder that cannot be read, which the dialog shows
-		}
-		path := f.URI().Path()
-		_ = f.Close() // it is read beside the drawing
-		c.a.saveFiles([]string{path})
-	}, c.a.win)
-	d.SetFilter(storage.NewExtensionFileFilter([]string{".eml"}))
-	d.SetConfirmText(c.a.t("window.capture-file-open"))
-	d.SetDismissText(c.a.t("window.cancel"))
-	d.Resize(c.a.win.Canvas().Size())
-	d.Show()
-}
 
 // dropped takes files that were dragged onto the window.
 func (a *app) dropped(_ fyne.Position, files []fyne.URI) {
@@ -69,7 +50,7 @@ func (a *app) saveFiles(paths []string) {
 func saveFile(ctx context.Context, g control.Agent, path string) (control.CaptureResult, error) {
 	var none control.CaptureResult
 	info, err := os.Stat(path)
-	if err != nil || info.IsDir() || !strings.HasSuffix(strings.ToLower(path), ".eml") {
+	if err != nil || info.IsDir() || !isMailFile(path) {
 		f := fault.New(fault.Usage, "open mail file", err)
 		f.Detail = baseName(path)
 		return none, f

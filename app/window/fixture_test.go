@@ -79,7 +79,7 @@ func samplePreview(m control.Mail) control.Preview {
 			{Type: "Account", ID: "0011", Name: "Bright Harbour Ltd"}},
 		Related:     &control.Record{Type: "Opportunity", ID: "0061", Name: "Spring season 2027"},
 		Unmatched:   []string{"ben@example.com"},
-		Attachments: []control.Attachment{{Name: "Angebot-2231.pdf", Size: 96_400}, {Name: "fotos.zip", Size: 31_000_000, Why: "file-too-large"}},
+		Attachments: []control.Attachment{{Name: "Angebot-2231.pdf", Size: 96_400}, {Name: "fotos.zip", Size: 31_000_000, Why: "file-large"}},
 		Text:        "Hello Ann,\n\nthank you for the call. The renewal can start on 1 March; please send the form back by Friday.\n\nKind regards\nNadia\n\n> On Monday Ann wrote:\n> could you tell me when the season starts?",
 		Newest:      "Hello Ann,\n\nthank you for the call. The renewal can start on 1 March; please send the form back by Friday.",
 	}

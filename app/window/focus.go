@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/widget"
 )
@@ -25,8 +26,6 @@ func reachable(o fyne.CanvasObject) []fyne.Focusable {
 		}
 	case *container.Scroll:
 		return reachable(o.Content)
-	case *container.ThemeOverride:
-		return reachable(o.Content)
 	}
 	return out
 }
@@ -40,28 +39,11 @@ func (a *app) keepFocus(box fyne.CanvasObject, draw func()) {
 	}
 }
 
-// focusFirst gives the focus to the first widget below o, or to none while there is none.
+// focusFirst gives the focus to the first widget below o.
 func (a *app) focusFirst(o fyne.CanvasObject) {
-	a.win.Canvas().Unfocus()
 	if list := reachable(o); len(list) > 0 {
 		a.win.Canvas().Focus(list[0])
 	}
-}
-
-// focusMain gives the focus to the main button below o, or else to the first widget, when nothing has
-// it: what was awaited has come, and the keyboard goes on there.
-func (a *app) focusMain(o fyne.CanvasObject) {
-	list := reachable(o)
-	if a.win.Canvas().Focused() != nil || a.over != nil || len(list) == 0 {
-		return
-	}
-	for _, f := range list {
-		if b, ok := f.(*button); ok && b.Importance == widget.HighImportance {
-			a.win.Canvas().Focus(b)
-			return
-		}
-	}
-	a.win.Canvas().Focus(list[0])
 }
 
 // pass hands a key that a widget has no use for to the window, which closes a sheet at Escape.
@@ -95,13 +77,33 @@ func (f *field) TypedKey(ev *fyne.KeyEvent) {
 }
 
 // check is a box to tick.
-type check struct{ widget.Check }
+type check struct {
+	widget.Check
+	ring *canvas.Rectangle
+}
 
 func newCheck(text string, changed func(bool)) *check {
-	c := &check{}
+	c := &check{ring: newRing()}
 	c.Text, c.OnChanged = text, changed
 	c.ExtendBaseWidget(c)
 	return c
+}
+
+// FocusGained implements fyne.Focusable.
+func (c *check) FocusGained() {
+	c.Check.FocusGained()
+	lit(c.ring, !c.Disabled())
+}
+
+// FocusLost implements fyne.Focusable.
+func (c *check) FocusLost() {
+	c.Check.FocusLost()
+	lit(c.ring, false)
+}
+
+// CreateRenderer implements fyne.Widget.
+func (c *check) CreateRenderer() fyne.WidgetRenderer {
+	return &ringed{WidgetRenderer: c.Check.CreateRenderer(), ring: c.ring}
 }
 
 // TypedKey implements fyne.Focusable.

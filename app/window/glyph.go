@@ -11,6 +11,7 @@ import (
 // The marks of the window, drawn here so that all have one weight: a line of 2 on a field of 24.
 var (
 	glyphCircle   = mark{"circle", `<circle cx="12" cy="12" r="8"/>`, ""}
+	glyphDot      = mark{"dot", `<circle cx="12" cy="12" r="8"/><circle cx="12" cy="12" r="3"/><circle cx="12" cy="12" r="1"/>`, ""}
 	glyphCheck    = mark{"check", `<circle cx="12" cy="12" r="9"/><path d="M8 12.3l2.8 2.8L16 9.6"/>`, ""}
 	glyphTurn     = mark{"turn", `<path d="M20 12a8 8 0 1 1-2.6-5.9"/><path d="M20 3.5v4h-4"/>`, ""}
 	glyphAlert    = mark{"alert", `<path d="M12 3.5L2.8 19.5h18.4z"/><path d="M12 10v4.2"/><path d="M12 16.9v.2"/>`, ""}
@@ -40,6 +41,7 @@ var (
 	glyphNow      = mark{"now", `<circle cx="12" cy="12" r="9"/><path d="M10 8l4 4-4 4"/>`, ""}
 	glyphCopy     = mark{"copy", `<path d="M9 8.5h10.5V20H9z"/><path d="M15 8.500V4H4.500v11.500H9"/>`, ""}
 	glyphBin      = mark{"bin", `<path d="M4.5 7h15M9.500 7V4.500h5V7M6.500 7l1 13h9l1-13"/>`, ""}
+	glyphFolder   = mark{"folder", `<path d="M3.5 18.5v-13h6l2 2.500h9v10.500z"/>`, ""}
 	glyphTie      = mark{"tie", `<path d="M10 14a4 4 0 0 0 6 .4l3-3a4 4 0 0 0-5.700-5.700l-1.500 1.500"/><path d="M14 10a4 4 0 0 0-6-.4l-3 3a4 4 0 0 0 5.700 5.700l1.500-1.500"/>`, ""}
 )
 
@@ -75,7 +77,9 @@ func (m mark) Content() []byte {
 		`" stroke-width="1.9" stroke-linecap="round" stroke-linejoin="round">` + m.paths + `</g></svg>`)
 }
 
-func (m mark) hex() string {
-	c := color.NRGBAModel.Convert(theme.Color(m.ThemeColorName())).(color.NRGBA)
-	return fmt.Sprintf("#%02x%02x%02x", c.R, c.G, c.B)
+func (m mark) hex() string { return hexOf(theme.Color(m.ThemeColorName())) }
+
+func hexOf(c color.Color) string {
+	n := color.NRGBAModel.Convert(c).(color.NRGBA)
+	return fmt.Sprintf("#%02x%02x%02x", n.R, n.G, n.B)
 }

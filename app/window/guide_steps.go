@@ -20,9 +20,10 @@ func (g *guide) code() fyne.CanvasObject {
 	}
 	field := newField(a.t("window.guide-code-hint"))
 	answer := container.NewStack()
+	answer.Hide()
 	join := func(pasted string) {
 		answer.Objects = []fyne.CanvasObject{a.loading(a.t("window.guide-joining"))}
-		answer.Refresh()
+		answer.Show()
 		ask(a, func(ctx context.Context, ag control.Agent) (control.Company, error) {
 			return ag.Enrol(ctx, secret.New(pasted))
 		},
@@ -31,6 +32,7 @@ func (g *guide) code() fyne.CanvasObject {
 				if err != nil {
 					answer.Objects = []fyne.CanvasObject{tinted(toneError, label(a.sorry(err)))}
 				}
+				show(answer, err != nil)
 				answer.Refresh()
 			})
 	}
@@ -41,7 +43,7 @@ func (g *guide) code() fyne.CanvasObject {
 		}
 	})
 	return rows(gap, welcome(), g.frame(stepCode,
-		card(rows(8, aligned(container.New(&flex{least: 300, front: true}, container.NewThemeOverride(field, barless{skin{a.look}}), next)), answer)),
+		card(rows(8, aligned(container.New(&flex{least: 300, front: true}, field, next)), answer)),
 		points(a.t("window.promise-account"), a.t("window.promise-browser"), a.t("window.promise-nothing")),
 		container.New(&wrap{gap: 8}, quiet(a.t("window.guide-managed"), func() { join("") }))))
 }
@@ -144,7 +146,6 @@ func (g *guide) choose() fyne.CanvasObject {
 				box.Objects = []fyne.CanvasObject{g.ways(c)}
 			}
 			box.Refresh()
-			g.come(stepChoose, box)
 		})
 	return g.frame(stepChoose, box)
 }
@@ -216,7 +217,6 @@ func (g *guide) try() fyne.CanvasObject {
 	}, func(d control.DryRun, err error) {
 		box.Objects = []fyne.CanvasObject{g.outcome(d, err)}
 		box.Refresh()
-		g.come(stepTry, box)
 	})
 	return g.frame(stepTry, box)
 }

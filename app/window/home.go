@@ -45,7 +45,7 @@ func newHome(a *app) screen {
 	h.all = page(a.t("window.home-title"), "", rows(gap,
 		h.state,
 		h.notes,
-		container.New(newFlow(400, 2),
+		container.New(newFlow(370, 2),
 			card(rows(gap, cardTitle(a.t("window.home-connections")), h.lines)),
 			rows(gap,
 				card(rows(gapSmall, cardTitle(a.t("window.home-chart")), h.chart, h.sum)),
@@ -112,11 +112,7 @@ func (h *home) drawState() {
 	} else {
 		h.check.Disable()
 	}
-	shape := v.Tone.icon()
-	if v.Paused {
-		shape = glyphPause.in(v.Tone.strong())
-	}
-	icon := canvas.NewImageFromResource(shape)
+	icon := canvas.NewImageFromResource(v.Tone.icon())
 	icon.FillMode = canvas.ImageFillContain
 	icon.SetMinSize(fyne.NewSquareSize(40))
 	acts := buttons(h.act, h.check, h.pause)

@@ -136,9 +136,14 @@ func card(o fyne.CanvasObject) fyne.CanvasObject {
 	return container.NewStack(newPanel(colorSurface, colorBorder), inset(cardInset, o))
 }
 
+// scrolled is a card that takes the room there is, and scrolls inside where that is too little.
+func scrolled(o fyne.CanvasObject) fyne.CanvasObject {
+	return container.NewStack(newPanel(colorSurface, colorBorder), inset(cardInset, container.NewVScroll(o)))
+}
+
 // tinted is a card in a tone, for news.
 func tinted(t tone, o fyne.CanvasObject) fyne.CanvasObject {
-	return container.NewStack(newPanel(t.soft(), ""), inset(cardInset, o))
+	return container.NewStack(newPanel(t.soft(), colorEdge), inset(cardInset, o))
 }
 
 // panel is a rectangle in colours of the theme, which follow the theme.
@@ -199,11 +204,6 @@ func filled(name, purpose string, content fyne.CanvasObject) fyne.CanvasObject {
 		head.Add(muted(purpose))
 	}
 	return container.NewVScroll(inset(gapLarge, container.NewBorder(rows(0, head, gapOf(gapSmall)), nil, nil, nil, content)))
-}
-
-// between gives the middle what top and foot leave. The Tab key goes from the top to the foot.
-func between(top, middle, foot fyne.CanvasObject) fyne.CanvasObject {
-	return container.New(layout.NewBorderLayout(top, foot, nil, nil), top, middle, foot)
 }
 
 // column keeps its one object at most so wide, at the leading edge.

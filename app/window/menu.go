@@ -11,4 +11,5 @@ func (a *app) menu(below fyne.CanvasObject, items ...*fyne.MenuItem) {
 	at := a.fyne.Driver().AbsolutePositionForObject(below)
 	m.ShowAtPosition(at.AddXY(0, below.Size().Height+gapSmall))
 	a.win.Canvas().Focus(m)
+	m.ActivateNext() // the first, so that arrows and Enter are seen to work
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/lang"
 	"fyne.io/fyne/v2/storage"
 
 	"hawser/app/control"
@@ -19,29 +20,20 @@ import (
 )
 
 // TestC02C04Pick picks three mails with the keyboard and saves them, following their conversations.
-// The list stays where it is and shows how it goes on.
 func TestC02C04Pick(t *testing.T) {
 	r := newRig(t, stage{lang: "en", page: PageCapture, agent: busyAgent()})
 	r.agent.Result = control.CaptureResult{Queued: 3}
 	c := r.a.current().(*capturer)
 	r.until("mails", func() bool { return len(c.mails) > 0 })
-	r.until("the keyboard on the list", func() bool { return r.a.win.Canvas().Focused() == fyne.Focusable(c.list) })
+	r.a.win.Canvas().Focus(c.list)
 	r.press(fyne.KeySpace, fyne.KeyDown, fyne.KeySpace, fyne.KeyDown, fyne.KeyDown, fyne.KeySpace)
 	c.bar.follow.SetChecked(true)
 	r.hit("Save 3 mails")
 	r.told(`capture ["ref-0" "ref-1" "ref-3"] follow`)
 	r.until("the result", func() bool { return strings.Contains(c.bar.state.Text, "3 mails are on their way") })
-	r.settle()
-	mailbox := slices.Clone(r.agent.Mailbox)
-	mailbox[0].State, mailbox[3].State = "captured", "captured"
-	r.agent.Mailbox = mailbox
 	s := busyStatus()
 	s.Counts.Captured += 2
 	r.agent.Set(s)
-	r.until("the states", func() bool { return c.mails[0].State == "captured" && c.view.mail.State == "captured" })
-	if c.list.at != 3 || c.view.mail.Ref != "ref-3" {
-		t.Errorf("the list went to %d, the mail in view is %s", c.list.at, c.view.mail.Ref)
-	}
 	r.until("progress", func() bool { return c.bar.state.Text == "2 of 3 saved" })
 	if len(c.picked) != 0 {
 		t.Errorf("%d mails are picked still", len(c.picked))
@@ -111,23 +103,52 @@ func TestC07Drop(t *testing.T) {
 	}
 }
 
-// TestAnswerOutlivesNews: mail that comes in between leaves alone what somebody is about to answer.
-func TestAnswerOutlivesNews(t *testing.T) {
-	r := newRig(t, stage{lang: "en", page: PageActivity, agent: busyAgent()})
-	v := r.a.current().(*activity)
-	r.until("an item", func() bool { return len(v.items) > 0 && len(v.detail.Objects) > 0 })
-	before, turn := v.detail.Objects[0], v.turn
-	s := busyStatus()
-	s.Counts.Captured++
-	r.agent.Set(s)
-	r.until("the news", func() bool { return v.turn > turn })
-	r.settle()
-	if v.detail.Objects[0] != before {
-		t.Error("the detail was drawn anew")
+// TestC07FilePicker finds mail files with the keyboard alone, and saves those that are picked.
+func TestC07FilePicker(t *testing.T) {
+	home := t.TempDir()
+	t.Setenv("HOME", home)
+	t.Setenv("USERPROFILE", home)
+	inner := filepath.Join(home, "Letters")
+	if err := os.Mkdir(inner, 0o700); err != nil {
+		t.Fatal(err)
 	}
-	v.list.Select(1)
-	if v.detail.Objects[0] == before {
-		t.Error("another item shows the same detail")
+	for name, size := range map[string]int{"a.eml": 11, "b.EML": 12, "c.txt": 13, ".d.eml": 14} {
+		if err := os.WriteFile(filepath.Join(inner, name), make([]byte, size), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := newRig(t, stage{lang: "en", page: PageCapture, agent: busyAgent()})
+	r.settle()
+	r.hit("Mail file …")
+	r.settle()
+	line := func(name string) {
+		for _, f := range focusables([]fyne.CanvasObject{r.a.over}) {
+			if l, ok := f.(*pageLink); ok && l.name.Text == name {
+				r.a.win.Canvas().Focus(l)
+				r.press(fyne.KeySpace)
+				r.settle()
+				return
+			}
+		}
+		t.Fatalf("no line says %q", name)
+	}
+	line("Letters")
+	var names []string
+	for _, f := range focusables([]fyne.CanvasObject{r.a.over}) {
+		if l, ok := f.(*pageLink); ok {
+			names = append(names, l.name.Text)
+		}
+	}
+	if !slices.Equal(names, []string{"One folder up", "a.eml", "b.EML"}) {
+		t.Errorf("the folder has %q", names)
+	}
+	line("a.eml")
+	line("b.EML")
+	r.hit("Save 2 mails")
+	r.told("file 11")
+	r.told("file 12")
+	if r.a.over != nil {
+		t.Error("the list of files is open still")
 	}
 }
 
@@ -456,7 +477,13 @@ func TestLanguage(t *testing.T) {
 	if !slices.ContainsFunc(texts(r.a.win.Content()), func(s said) bool { return s.text == "Einstellungen" }) {
 		t.Error("the page is not German")
 	}
+	if got := lang.L("Select all"); got != "Alles auswählen" {
+		t.Errorf("the menu of a field says %q", got)
+	}
 	r.a.current().(*settings).choose(control.SetLanguage, "en")
 	r.told("set language en")
 	r.until("English", func() bool { return r.a.loc.Lang() == "en" })
+	if got := lang.L("Select all"); got != "Select all" {
+		t.Errorf("the menu of a field says %q", got)
+	}
 }

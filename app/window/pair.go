@@ -2,6 +2,7 @@ package window
 
 import (
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 )
@@ -96,13 +97,17 @@ func (f *flex) MinSize(o []fyne.CanvasObject) fyne.Size {
 	return fyne.NewSize(max(min(f.least, a.Width), b.Width), a.Height+8+b.Height)
 }
 
+// choiceWidth is the least width of a choice, so that those below each other line up.
+const choiceWidth = 190
+
 // choice is a list to choose one of, wide enough for each.
 type choice struct {
 	widget.Select
+	ring *canvas.Rectangle
 }
 
 func newChoice(options []string, changed func(i int)) *choice {
-	c := &choice{}
+	c := &choice{ring: newRing()}
 	c.Options, c.PlaceHolder = options, "…"
 	c.ExtendBaseWidget(c)
 	c.OnChanged = func(string) {
@@ -121,6 +126,23 @@ func (c *choice) pick(i int) {
 	}
 }
 
+// FocusGained implements fyne.Focusable.
+func (c *choice) FocusGained() {
+	c.Select.FocusGained()
+	lit(c.ring, true)
+}
+
+// FocusLost implements fyne.Focusable.
+func (c *choice) FocusLost() {
+	c.Select.FocusLost()
+	lit(c.ring, false)
+}
+
+// CreateRenderer implements fyne.Widget.
+func (c *choice) CreateRenderer() fyne.WidgetRenderer {
+	return &ringed{WidgetRenderer: c.Select.CreateRenderer(), ring: c.ring}
+}
+
 // TypedKey implements fyne.Focusable. Enter opens the list, as the space bar does.
 func (c *choice) TypedKey(ev *fyne.KeyEvent) {
 	switch {
@@ -135,6 +157,7 @@ func (c *choice) TypedKey(ev *fyne.KeyEvent) {
 // MinSize implements fyne.CanvasObject.
 func (c *choice) MinSize() fyne.Size {
 	m := c.Select.MinSize()
+	m.Width = max(m.Width, choiceWidth)
 	for _, o := range append([]string{c.PlaceHolder}, c.Options...) {
 		m.Width = max(m.Width, fyne.MeasureText(o, theme.TextSize(), fyne.TextStyle{}).Width+theme.Size(theme.SizeNameInlineIcon)+5*theme.Size(theme.SizeNameInnerPadding))
 	}

@@ -42,9 +42,11 @@ type stage struct {
 	lang, page, shade string
 	noFont            bool // for anything but Latin letters
 	text              float32
+	contrast          bool // the desktop shows high contrast
 	size              fyne.Size
-	agent             *controltest.Agent // nil: none runs
-	status            *control.Status    // nil: the agent's own
+	texts             func(string) *text.Localizer // nil: the catalogue of lang
+	agent             *controltest.Agent           // nil: none runs
+	status            *control.Status              // nil: the agent's own
 }
 
 func newRig(t *testing.T, s stage) *rig {
@@ -78,7 +80,7 @@ func newRig(t *testing.T, s stage) *rig {
 	ctx, cancel := context.WithCancel(context.Background())
 	r.a = newApp(ctx, f, w, Config{Dir: dir, Lang: s.lang, Version: "0.1.0", Page: s.page,
 		Now: func() time.Time { return now }, Browse: func(u string) error { r.opens = append(r.opens, u); return nil },
-		do: func(f func()) { r.work <- f }, hasFont: fonts})
+		do: func(f func()) { r.work <- f }, texts: s.texts, hasFont: fonts, Contrast: func() bool { return s.contrast }})
 	w.Resize(s.size)
 	r.a.start()
 	t.Cleanup(func() { r.end(cancel) })
@@ -134,13 +136,23 @@ func (r *rig) until(what string, holds func() bool) {
 	}
 }
 
-// settle lets everything happen that the agent was asked for, up to a pause.
+// settle lets everything happen that the agent was asked for. What hangs on purpose it leaves after
+// a pause.
 func (r *rig) settle() {
 	for {
 		select {
 		case f := <-r.work:
 			f()
-		case <-time.After(60 * time.Millisecond):
+			continue
+		default:
+		}
+		if r.a.asked == 0 {
+			return
+		}
+		select {
+		case f := <-r.work:
+			f()
+		case <-time.After(150 * time.Millisecond):
 			return
 		}
 	}
@@ -153,6 +165,9 @@ func (r *rig) relax() {
 		r.a.win.Content().Refresh()
 		r.a.win.Resize(size.AddWidthHeight(1, 0))
 		r.a.win.Resize(size)
+	}
+	for range 2 { // a window does this at each frame in which a text needs more lines
+		r.a.win.Content().Refresh()
 	}
 }
 

@@ -115,24 +115,41 @@ func (r *rulesPage) try() fyne.CanvasObject {
 	return all
 }
 
-// showTried lists what a dry run would have done, mail by mail.
+// showTried lists what a dry run would have done, mail by mail, and says why below.
 func (a *app) showTried(d control.DryRun) {
 	list := newRowList(func() int { return len(d.Items) }, func(i int) rowView {
 		it := d.Items[i]
-		v := rowView{Title: nameOf(it.Mail.From), Sub: a.subject(it.Mail.Subject) + " · " + a.reason(it.Why), Right: a.loc.Moment(it.Mail.Date, a.cfg.Now())}
-		switch it.Verdict {
-		case "save":
-			v.Badge, v.Tone, v.Sub = a.t("window.try-saved"), toneGood, a.subject(it.Mail.Subject)
-		case "held":
-			v.Badge, v.Tone = a.t("window.state-held"), toneWarning
-		default:
-			v.Badge, v.Tone = a.t("window.state-filtered"), toneNeutral
-		}
+		v := rowView{Title: nameOf(it.Mail.From), Sub: a.subject(it.Mail.Subject), Right: a.loc.Moment(it.Mail.Date, a.cfg.Now())}
+		v.Badge, v.Tone = a.tried(it)
 		v.Icon = v.Tone.icon()
 		return v
 	})
-	a.sheet(a.tf("window.try-sum", map[string]any{"Seen": a.n(d.Seen), "Saved": a.n(d.Saved), "Held": a.n(d.Held)}), list, plain(a.t("window.close"), a.closeSheet))
+	why := container.NewStack()
+	list.chosen = func(i int) {
+		it := d.Items[i]
+		_, t := a.tried(it)
+		words := rows(-8, bold(nameOf(it.Mail.From)), label(a.subject(it.Mail.Subject)))
+		if it.Why != "" {
+			words.Add(muted(a.reason(it.Why)))
+		}
+		why.Objects = []fyne.CanvasObject{rows(0, gapOf(8), tinted(t, bullet(t.icon(), words)))}
+		why.Refresh()
+	}
+	a.sheet(a.tf("window.try-sum", map[string]any{"Seen": a.n(d.Seen), "Saved": a.n(d.Saved), "Held": a.n(d.Held)}),
+		container.NewBorder(nil, why, nil, nil, list), plain(a.t("window.close"), a.closeSheet))
+	list.Select(0)
 	a.win.Canvas().Focus(list)
+}
+
+// tried is the word for what a dry run would have done with a mail, and its tone.
+func (a *app) tried(it control.DryRunItem) (string, tone) {
+	switch it.Verdict {
+	case "save":
+		return a.t("window.try-saved"), toneGood
+	case "held":
+		return a.t("window.state-held"), toneWarning
+	}
+	return a.t("window.state-filtered"), toneNeutral
 }
 
 // chips is a line of values that can be taken out, and a field to add one.

@@ -39,6 +39,9 @@ func Run(ctx context.Context, cfg Config) error {
 
 // draw owns the drawing goroutine, which is the one that calls it.
 func draw(ctx context.Context, cancel context.CancelFunc, l *control.Listener, cfg Config) (err error) {
+	if cfg.Contrast == nil {
+		cfg.Contrast = highContrast
+	}
 	f := desktop.NewWithID(ID)
 	f.SetIcon(iconResource())
 	started := false

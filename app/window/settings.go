@@ -183,6 +183,13 @@ func (s *settings) appearance() fyne.CanvasObject {
 		a.setLook(l)
 	})
 	shade.pick(max(0, slices.Index(shades, a.look.Shade)))
+	contrasts := []string{"", contrastNormal, contrastHigh}
+	contrast := newChoice([]string{a.t("window.shade-system"), a.t("window.contrast-normal"), a.t("window.contrast-high")}, func(i int) {
+		l := a.look
+		l.Contrast = contrasts[i]
+		a.setLook(l)
+	})
+	contrast.pick(max(0, slices.Index(contrasts, a.look.Contrast)))
 	var names []string
 	at := 0
 	for i, t := range textSteps {
@@ -198,7 +205,7 @@ func (s *settings) appearance() fyne.CanvasObject {
 	})
 	size.pick(at)
 	return rows(gapSmall, cardTitle(a.t("window.settings-look")), setting(a.t("window.settings-shade"), shade),
-		setting(a.t("window.settings-text"), size), caption(a.t("window.settings-text-keys")))
+		setting(a.t("window.settings-contrast"), contrast), setting(a.t("window.settings-text"), size), caption(a.t("window.settings-text-keys")))
 }
 
 func (s *settings) aliasesCame(list []control.Alias, err error) {

@@ -1,7 +1,10 @@
 package window
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
+	"time"
 
 	"hawser/app/control"
 	"hawser/app/control/controltest"
@@ -19,7 +22,9 @@ type scene struct {
 // play brings a window to the scene and lets it settle.
 func (s scene) play(t *testing.T) *rig {
 	t.Helper()
-	s.agent = busyAgent()
+	if s.agent == nil {
+		s.agent = busyAgent()
+	}
 	if s.shade == "" {
 		s.shade = shadeLight
 	}
@@ -41,14 +46,51 @@ func scenes() []scene {
 		{"guide-salesforce", stage{status: freshStatus(false, false)}, nil},
 		{"guide-signing", stage{status: freshStatus(true, false)}, signing},
 		{"guide-wall", stage{status: freshStatus(false, false)}, wall},
+		{"guide-code-wrong", stage{status: &control.Status{State: control.NotEnrolled}}, wrongCode},
 		{"guide-wait", stage{status: freshStatus(true, true)}, nil},
 		{"guide-choose", stage{}, openGuide},
 		{"guide-try", stage{}, toTry},
 		{"guide-done", stage{}, func(r *rig) { r.a.setUp(); r.a.guide.move(stepDone) }},
 		{"home", stage{}, nil},
 		{"home-troubled", stage{status: troubled()}, nil},
+		{"home-first-day", stage{agent: idleAgent()}, nil},
+		{"home-paused", stage{status: pausedStatus()}, func(r *rig) { r.a.shell.notify(toneBusy, r.a.t("window.do-checked")) }},
+		{"home-pause", stage{}, func(r *rig) { r.a.current().(*home).pauses() }},
+		{"home-sign-in", stage{status: troubled()}, func(r *rig) { r.agent.Steps, r.agent.Hang = browserSteps, true; r.a.signIn(sideMail) }},
 		{"capture", stage{page: PageCapture}, pickThree},
+		{"capture-empty", stage{page: PageCapture, agent: idleAgent()}, nil},
+		{"capture-none", stage{page: PageCapture, agent: idleAgent()}, func(r *rig) {
+			c := r.a.current().(*capturer)
+			c.search.SetText("Angebot")
+			c.search.OnSubmitted("Angebot")
+		}},
+		{"capture-trouble", stage{page: PageCapture, agent: failing("mails", fault.Offline)}, nil},
+		{"capture-left", stage{page: PageCapture, agent: otherwise()}, func(r *rig) { r.a.current().(*capturer).list.Select(0) }},
+		{"capture-sent", stage{page: PageCapture}, func(r *rig) {
+			pickThree(r)
+			r.agent.Result = control.CaptureResult{Queued: 2, Already: 1, Gone: 1}
+			c := r.a.current().(*capturer)
+			c.save(c.bar.request())
+		}},
+		{"capture-file", stage{page: PageCapture}, func(r *rig) {
+			home := r.t.TempDir()
+			r.t.Setenv("HOME", home)
+			r.t.Setenv("USERPROFILE", home)
+			for _, name := range []string{"Angebot 2231.eml", "Re- Delivery window.eml"} {
+				if err := os.WriteFile(filepath.Join(home, name), []byte("\r\n"), 0o600); err != nil {
+					r.t.Fatal(err)
+				}
+			}
+			r.a.current().(*capturer).pickFile()
+		}},
 		{"needs-you", stage{page: PageActivity}, nil},
+		{"needs-you-person", stage{page: PageActivity}, func(r *rig) { r.a.current().(*activity).list.Select(1) }},
+		{"needs-you-none", stage{page: PageActivity, agent: idleAgent()}, tabOf(viewNeedsYou)},
+		{"saved-none", stage{page: PageActivity, agent: idleAgent()}, tabOf(viewSaved)},
+		{"held-none", stage{page: PageActivity, agent: idleAgent()}, tabOf(viewHeld)},
+		{"left-none", stage{page: PageActivity, agent: idleAgent()}, tabOf(viewLeft)},
+		{"followed-none", stage{page: PageActivity, agent: idleAgent()}, tabOf(viewThreads)},
+		{"activity-trouble", stage{page: PageActivity, agent: failing("journal", fault.Internal)}, tabOf(viewSaved)},
 		{"saved", stage{page: PageActivity}, tabOf(viewSaved)},
 		{"undo", stage{page: PageActivity}, undoFirst},
 		{"waiting", stage{page: PageActivity}, tabOf(viewWaiting)},
@@ -57,13 +99,33 @@ func scenes() []scene {
 		{"followed", stage{page: PageActivity}, tabOf(viewThreads)},
 		{"why", stage{page: PageActivity}, askWhy},
 		{"rules", stage{page: PageRules}, tryRules},
+		{"rules-none", stage{page: PageRules, agent: idleAgent()}, nil},
+		{"rules-trouble", stage{page: PageRules, agent: failing("chosen", fault.Internal)}, nil},
 		{"rule-edit", stage{page: PageRules}, editRule},
 		{"tried", stage{page: PageRules}, func(r *rig) { tryRules(r); r.settle(); r.a.showTried(*r.a.current().(*rulesPage).tried) }},
+		{"tried-one", stage{page: PageRules}, func(r *rig) {
+			tryRules(r)
+			r.settle()
+			r.a.showTried(*r.a.current().(*rulesPage).tried)
+			r.a.win.Canvas().Focused().(*rowList).Select(1)
+		}},
 		{"calendar", stage{page: PageCalendar}, nil},
 		{"settings", stage{page: PageSettings}, nil},
+		{"sign-out", stage{page: PageSettings}, func(r *rig) { r.hit(r.a.t("window.signout-mail")) }},
+		{"forget", stage{page: PageSettings}, func(r *rig) {
+			r.agent.Erased = control.Forgotten{Removed: 4, Records: r.agent.Sent[:2]}
+			for _, f := range reachable(r.a.win.Content()) {
+				if e, ok := f.(*field); ok && e.PlaceHolder == r.a.t("window.forget-hint") {
+					e.SetText("nadia@brightharbour.example")
+					e.OnSubmitted(e.Text)
+				}
+			}
+		}},
 		{"help", stage{page: PageHelp}, nil},
 		{"help-table", stage{page: PageHelp}, func(r *rig) { r.a.current().(*help).read("configuration") }},
 		{"about", stage{page: PageHelp}, func(r *rig) { r.a.current().(*help).read(aboutPage) }},
+		{"licences", stage{page: PageHelp}, func(r *rig) { r.a.current().(*help).about.licences() }},
+		{"help-design", stage{page: PageHelp}, func(r *rig) { r.a.current().(*help).read("design") }},
 		{"gone", stage{page: PageHome}, func(r *rig) { r.a.lost() }},
 	}
 }
@@ -103,6 +165,48 @@ func signing(r *rig) {
 	r.agent.Steps = browserSteps
 	r.agent.Hang = true
 	r.a.guide.sign.start()
+}
+
+func wrongCode(r *rig) {
+	r.agent.Faults = map[string]controltest.Fault{"enrol": {Code: fault.ServerError}}
+	for _, f := range reachable(r.a.guide.place) {
+		if e, ok := f.(*field); ok {
+			e.SetText("4711-0815")
+			e.OnSubmitted(e.Text)
+		}
+	}
+}
+
+// idleAgent is one of the first day: all is set up and nothing was saved.
+func idleAgent() *controltest.Agent {
+	a := &controltest.Agent{}
+	s := busyStatus()
+	s.Counts, s.Calls = control.Counts{}, control.Calls{}
+	a.Set(s)
+	return a
+}
+
+// failing is a busy agent that cannot do one thing.
+func failing(name string, code fault.Code) *controltest.Agent {
+	a := busyAgent()
+	a.Faults = map[string]controltest.Fault{name: {Code: code}}
+	return a
+}
+
+// otherwise is a busy agent whose rules leave out what is looked at.
+func otherwise() *controltest.Agent {
+	a := busyAgent()
+	for ref, v := range a.Previews {
+		v.Verdict, v.Why, v.Records, v.Related, v.Level, v.Newest = "filtered", "no-rule-allows", nil, nil, capture.LevelHeaders, v.Text
+		a.Previews[ref] = v
+	}
+	return a
+}
+
+func pausedStatus() *control.Status {
+	s := busyStatus()
+	s.State, s.Until = control.Paused, now.Add(90*time.Minute)
+	return &s
 }
 
 func wall(r *rig) {

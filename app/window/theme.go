@@ -12,6 +12,7 @@ const (
 	colorSurface     fyne.ThemeColorName = "hawserSurface"     // cards
 	colorSide        fyne.ThemeColorName = "hawserSide"        // the column of pages
 	colorBorder      fyne.ThemeColorName = "hawserBorder"      // around cards
+	colorEdge        fyne.ThemeColorName = "hawserEdge"        // around news, where contrast is high
 	colorAccentSoft  fyne.ThemeColorName = "hawserAccentSoft"  // behind what is chosen
 	colorGoodSoft    fyne.ThemeColorName = "hawserGoodSoft"    // behind good news
 	colorWarningSoft fyne.ThemeColorName = "hawserWarningSoft" // behind what needs somebody
@@ -25,14 +26,17 @@ const (
 
 // Look is what a person chose about the appearance.
 type Look struct {
-	Shade string  // "light", "dark", or "" for the desktop's own
-	Text  float32 // size of text, 1 to 2
+	Shade    string  // "light", "dark", or "" for the desktop's own
+	Contrast string  // "high", "normal", or "" for the desktop's own
+	Text     float32 // size of text, 1 to 2
 }
 
-// The shades of [Look].
+// The shades and contrasts of [Look].
 const (
-	shadeLight = "light"
-	shadeDark  = "dark"
+	shadeLight     = "light"
+	shadeDark      = "dark"
+	contrastHigh   = "high"
+	contrastNormal = "normal"
 )
 
 // skin is Hawser's theme: one blue, the grey of fog, and room.
@@ -47,6 +51,7 @@ var palette = map[fyne.ThemeColorName][2]color.NRGBA{ // light, dark
 	colorSide:                          {rgb(0xEAEEF3), rgb(0x0D1116)},
 	colorSurface:                       {rgb(0xFFFFFF), rgb(0x1A2129)},
 	colorBorder:                        {rgb(0xDCE2E9), rgb(0x2B3540)},
+	colorEdge:                          {rgba(0, 0), rgba(0, 0)},
 	theme.ColorNameForeground:          {rgb(0x18222D), rgb(0xE9EEF4)},
 	theme.ColorNameDisabled:            {rgb(0x56636F), rgb(0xA0AEBC)},
 	theme.ColorNamePlaceHolder:         {rgb(0x56636F), rgb(0xA0AEBC)},
@@ -73,11 +78,40 @@ var palette = map[fyne.ThemeColorName][2]color.NRGBA{ // light, dark
 	theme.ColorNameHeaderBackground:    {rgb(0xEEF2F6), rgb(0x1F2730)},
 	theme.ColorNameSeparator:           {rgb(0xE3E8EE), rgb(0x28313B)},
 	theme.ColorNameScrollBar:           {rgb(0x9AA6B2), rgb(0x586675)},
+	theme.ColorNameScrollBarBackground: {rgba(0, 0), rgba(0, 0)},
 	theme.ColorNameHover:               {rgba(0x1F66A8, 0x16), rgba(0x84BDF0, 0x1C)},
 	theme.ColorNamePressed:             {rgba(0x1F66A8, 0x33), rgba(0x84BDF0, 0x3C)},
-	theme.ColorNameFocus:               {rgba(0x1F66A8, 0x66), rgba(0x84BDF0, 0x77)},
+	theme.ColorNameFocus:               {rgba(0x1F66A8, 0x30), rgba(0x84BDF0, 0x30)}, // a ring shows the focus
 	theme.ColorNameSelection:           {rgb(0xDCEAF7), rgb(0x1B3247)},
 	theme.ColorNameShadow:              {rgba(0x0B1A2A, 0x22), rgba(0x000000, 0x66)},
+}
+
+// strongPalette gives the colours that are others where contrast is high: text keeps 7:1, and what
+// has a border has one that is seen.
+var strongPalette = map[fyne.ThemeColorName][2]color.NRGBA{
+	theme.ColorNameBackground:          {rgb(0xFFFFFF), rgb(0x000000)},
+	colorSide:                          {rgb(0xF2F4F7), rgb(0x000000)},
+	colorSurface:                       {rgb(0xFFFFFF), rgb(0x06090C)},
+	colorBorder:                        {rgb(0x3C4650), rgb(0xA3B0BD)},
+	colorEdge:                          {rgb(0x3C4650), rgb(0xA3B0BD)},
+	theme.ColorNameForeground:          {rgb(0x000000), rgb(0xFFFFFF)},
+	theme.ColorNameDisabled:            {rgb(0x29323A), rgb(0xDDE4EB)},
+	theme.ColorNamePlaceHolder:         {rgb(0x29323A), rgb(0xDDE4EB)},
+	theme.ColorNamePrimary:             {rgb(0x093A66), rgb(0xC0E0FC)},
+	theme.ColorNameForegroundOnPrimary: {rgb(0xFFFFFF), rgb(0x000000)},
+	theme.ColorNameHyperlink:           {rgb(0x093A66), rgb(0xC0E0FC)},
+	theme.ColorNameSuccess:             {rgb(0x0A4123), rgb(0xA5F0C6)},
+	theme.ColorNameForegroundOnSuccess: {rgb(0xFFFFFF), rgb(0x000000)},
+	theme.ColorNameWarning:             {rgb(0x4F3000), rgb(0xFFDD9C)},
+	theme.ColorNameForegroundOnWarning: {rgb(0xFFFFFF), rgb(0x000000)},
+	theme.ColorNameError:               {rgb(0x740C05), rgb(0xFFCCC6)},
+	theme.ColorNameForegroundOnError:   {rgb(0xFFFFFF), rgb(0x000000)},
+	theme.ColorNameInputBackground:     {rgb(0xFFFFFF), rgb(0x000000)},
+	theme.ColorNameInputBorder:         {rgb(0x29323A), rgb(0xDDE4EB)},
+	theme.ColorNameMenuBackground:      {rgb(0xFFFFFF), rgb(0x06090C)},
+	theme.ColorNameOverlayBackground:   {rgb(0xFFFFFF), rgb(0x06090C)},
+	theme.ColorNameSeparator:           {rgb(0x6B7680), rgb(0x7C8A98)},
+	theme.ColorNameScrollBar:           {rgb(0x3C4650), rgb(0xA3B0BD)},
 }
 
 func rgb(v uint32) color.NRGBA { return rgba(v, 0xFF) }
@@ -94,13 +128,17 @@ func (s skin) Color(name fyne.ThemeColorName, variant fyne.ThemeVariant) color.C
 	case shadeDark:
 		variant = theme.VariantDark
 	}
-	if pair, ok := palette[name]; ok {
-		if variant == theme.VariantLight {
-			return pair[0]
-		}
-		return pair[1]
+	pair, ok := palette[name]
+	if strong, has := strongPalette[name]; has && s.look.Contrast == contrastHigh {
+		pair = strong
 	}
-	return theme.DefaultTheme().Color(name, variant)
+	switch {
+	case !ok:
+		return theme.DefaultTheme().Color(name, variant)
+	case variant == theme.VariantLight:
+		return pair[0]
+	}
+	return pair[1]
 }
 
 // sizes at a text size of 1, in Fyne's units. Those of text grow with it.
@@ -144,15 +182,3 @@ func (s skin) Font(style fyne.TextStyle) fyne.Resource { return theme.DefaultThe
 
 // Icon implements fyne.Theme.
 func (s skin) Icon(name fyne.ThemeIconName) fyne.Resource { return theme.DefaultTheme().Icon(name) }
-
-// barless is the theme without scroll bars: in a field of one line they would lie over the text.
-type barless struct{ fyne.Theme }
-
-// Size implements fyne.Theme.
-func (b barless) Size(n fyne.ThemeSizeName) float32 {
-	switch n {
-	case theme.SizeNameScrollBar, theme.SizeNameScrollBarSmall:
-		return 0
-	}
-	return b.Theme.Size(n)
-}

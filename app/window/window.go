@@ -44,13 +44,17 @@ type Config struct {
 	Browse func(address string) error
 	// Start starts an agent where none runs; nil where that is not possible.
 	Start func() error
-	Now   func() time.Time // nil is time.Now
-	Log   *slog.Logger     // nil discards
+	// Contrast reports whether the desktop shows high contrast; nil is no. It may block.
+	Contrast func() bool
+	Now      func() time.Time // nil is time.Now
+	Log      *slog.Logger     // nil discards
 
 	// do hands work to the drawing goroutine; nil is fyne.Do.
 	do func(func())
 	// hasFont reports whether a language can be shown; nil asks the system.
 	hasFont func(lang string) bool
+	// texts speaks a language; nil is text.New.
+	texts func(lang string) *text.Localizer
 }
 
 // screen is one page.
@@ -77,8 +81,10 @@ type app struct {
 	agent  control.Agent // nil while no agent runs
 	status control.Status
 	known  bool // a status has come
+	asked  int  // answers that are awaited
 
 	look    Look
+	strong  bool // the desktop shows high contrast
 	shell   *shell
 	screens map[string]screen
 	page    string
@@ -102,12 +108,15 @@ func newApp(ctx context.Context, f fyne.App, w fyne.Window, cfg Config) *app {
 	if cfg.hasFont == nil {
 		cfg.hasFont = hasFont
 	}
+	if cfg.texts == nil {
+		cfg.texts = text.New
+	}
 	if !slices.Contains(control.Pages, cfg.Page) {
 		cfg.Page = PageHome
 	}
 	a := &app{cfg: cfg, fyne: f, win: w, ctx: ctx}
 	a.look = loadLook(f.Preferences())
-	f.Settings().SetTheme(skin{a.look})
+	f.Settings().SetTheme(a.skin())
 	a.shortcuts()
 	w.SetOnDropped(a.dropped)
 	a.page = cfg.Page
@@ -117,14 +126,15 @@ func newApp(ctx context.Context, f fyne.App, w fyne.Window, cfg Config) *app {
 
 // build makes everything that is drawn, in a language, or in English where that cannot be shown.
 func (a *app) build(lang string) {
-	a.spoken = text.New(lang).Lang()
+	a.spoken = a.cfg.texts(lang).Lang()
 	shown := a.spoken
 	if !a.cfg.hasFont(shown) {
 		shown = "en"
 	}
 	warmFonts(shown)
-	a.loc, a.guide, a.screens = text.New(shown), nil, map[string]screen{}
+	a.loc, a.guide, a.screens = a.cfg.texts(shown), nil, map[string]screen{}
 	a.closeSheet()
+	a.teach()
 	a.shell = newShell(a)
 	a.win.SetContent(a.shell.object())
 	a.open(a.page)
@@ -138,7 +148,7 @@ func (a *app) speak(lang string) {
 	if lang == "" {
 		lang = a.cfg.Lang
 	}
-	if text.New(lang).Lang() == a.spoken {
+	if a.cfg.texts(lang).Lang() == a.spoken {
 		return
 	}
 	guided := a.guide != nil
@@ -165,11 +175,12 @@ func (a *app) language() {
 func (a *app) start() {
 	a.tasks.Go(a.follow)
 	a.tasks.Go(a.tick)
+	a.contrasts()
 }
 
 // t returns the text of id, and tf one with data filled in.
-func (a *app) t(id string) string                       { return a.loc.T(id, nil) }
-func (a *app) tf(id string, data map[string]any) string { return a.loc.T(id, data) }
+func (a *app) t(id string) string                       { return unbroken.Replace(a.loc.T(id, nil)) }
+func (a *app) tf(id string, data map[string]any) string { return unbroken.Replace(a.loc.T(id, data)) }
 
 // n is a number as the language writes it.
 func (a *app) n(n int) string { return a.loc.Number(n) }
@@ -294,9 +305,6 @@ func (a *app) open(page string) {
 	if !slices.Contains(control.Pages, page) {
 		page = PageHome
 	}
-	if page != a.page {
-		a.shell.left()
-	}
 	a.page = page
 	if a.known && a.agent == nil && page != PageHelp { // help needs nobody
 		a.shell.gone()
@@ -326,10 +334,11 @@ func ask[T any](a *app, call func(context.Context, control.Agent) (T, error), th
 		then(none, fault.New(fault.NotRunning, "ask agent", nil))
 		return
 	}
+	a.asked++
 	a.tasks.Go(func() {
 		out, err := call(a.ctx, agent)
 		if a.ctx.Err() == nil {
-			a.cfg.do(func() { then(out, err) })
+			a.cfg.do(func() { a.asked--; then(out, err) })
 		}
 	})
 }
