@@ -115,7 +115,6 @@ type admission struct {
 	filtered *sql.Stmt
 	before   *sql.Stmt
 	content  *sql.Stmt
-	place    *sql.Stmt
 	folders  folders
 	reasons  reasons
 	threads  *threads // nil where none is followed
@@ -141,7 +140,6 @@ func newAdmission(ctx context.Context, tx *sql.Tx, d *DB) (*admission, error) {
 		{&a.filtered, "INSERT INTO filtered (id, hash, print, reason, at) VALUES (?, ?, ?, ?, ?) ON CONFLICT (hash) DO NOTHING"},
 		{&a.before, "SELECT f.id, f.reason, r.sealed FROM filtered f JOIN reason r ON r.id = f.reason WHERE f.hash = ?"},
 		{&a.content, insertContent},
-		{&a.place, "INSERT INTO place (folder, validity, uid) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"},
 	} {
 		var err error
 		if *p.stmt, err = tx.PrepareContext(ctx, p.text); err != nil {
@@ -158,7 +156,7 @@ func newAdmission(ctx context.Context, tx *sql.Tx, d *DB) (*admission, error) {
 }
 
 func (a *admission) close() {
-	for _, s := range []*sql.Stmt{a.mail, a.queued, a.filtered, a.before, a.content, a.place} {
+	for _, s := range []*sql.Stmt{a.mail, a.queued, a.filtered, a.before, a.content} {
 		if s != nil {
 			_ = s.Close() // its transaction ends right after and reports for it
 		}
@@ -179,7 +177,7 @@ func (a *admission) admit(ctx context.Context, m *NewMail, r row) error {
 	if was == stays {
 		return dropStaged(ctx, a.tx, m.Staged)
 	}
-	folder, err := a.remember(ctx, m.Ref)
+	folder, err := a.folderOf(ctx, m.Ref)
 	if err != nil {
 		return err
 	}
@@ -203,17 +201,13 @@ func (a *admission) admit(ctx context.Context, m *NewMail, r row) error {
 	return a.keep(ctx, m.Staged)
 }
 
-// remember stores that a mail of the ledger was seen in this place and returns its folder.
-func (a *admission) remember(ctx context.Context, ref capture.Ref) (sql.NullInt64, error) {
+// folderOf returns the folder of a place, storing one that is new.
+func (a *admission) folderOf(ctx context.Context, ref capture.Ref) (sql.NullInt64, error) {
 	if ref == (capture.Ref{}) {
 		return sql.NullInt64{}, nil
 	}
 	folder, err := a.folders.id(ctx, ref.Folder)
-	if err != nil {
-		return sql.NullInt64{}, err
-	}
-	_, err = a.place.ExecContext(ctx, folder, ref.Validity, ref.UID)
-	return sql.NullInt64{Int64: folder, Valid: true}, err
+	return sql.NullInt64{Int64: folder, Valid: err == nil}, err
 }
 
 // replace forgets the row of a mail that could not be read in this place when it now comes by hand:

@@ -116,7 +116,7 @@ func (a *admission) makeRoom(ctx context.Context, m *NewMail, r row) (standing, 
 
 // seenAgain remembers where a mail of the queue was seen last, although it would be filtered there.
 func (a *admission) seenAgain(ctx context.Context, m *NewMail, id int64) error {
-	folder, err := a.remember(ctx, m.Ref)
+	folder, err := a.folderOf(ctx, m.Ref)
 	if err != nil || !folder.Valid {
 		return err
 	}

@@ -75,7 +75,7 @@ func TestAFilteredMailKeepsHashesOnly(t *testing.T) {
 	m.Staged = waitingMail(t, d, 1, randomBytes(2*pieceSize)).Staged
 	admit(t, d, m)
 	if n := scalar(t, d, `SELECT (SELECT count(*) FROM mail) + (SELECT count(*) FROM content) + (SELECT count(*) FROM spool) +
-		(SELECT count(*) FROM place) + (SELECT count(*) FROM folder)`); n != 0 {
+		(SELECT count(*) FROM folder)`); n != 0 {
 		t.Errorf("%d other rows tell of it", n)
 	}
 	key, err := keyBytes(m.Key)

@@ -55,18 +55,11 @@ func (f *folders) make(ctx context.Context, name string, hash []byte) (int64, er
 	return id, err
 }
 
-// move stores a cursor. A new UIDVALIDITY makes every older place of the folder meaningless
-// (RFC 3501 section 2.3.1.1), so those are forgotten.
+// move stores a cursor.
 func (a *admission) move(ctx context.Context, c capture.Cursor) error {
 	folder, err := a.folders.id(ctx, c.Folder)
 	if err != nil {
 		return err
-	}
-	for _, old := range []string{"<", ">"} { // not <>, which would read every place of the folder
-		_, err := a.tx.ExecContext(ctx, "DELETE FROM place WHERE folder = ? AND validity "+old+" ?", folder, c.Validity)
-		if err != nil {
-			return err
-		}
 	}
 	_, err = a.tx.ExecContext(ctx, `INSERT INTO cursor (folder, validity, next, modseq) VALUES (?, ?, ?, ?)
 		ON CONFLICT (folder) DO UPDATE SET validity = excluded.validity, next = excluded.next, modseq = excluded.modseq`,
@@ -91,39 +84,13 @@ func (d *DB) Cursor(ctx context.Context, folder string) (capture.Cursor, bool, e
 	return c, true, nil
 }
 
-// ForgetFolder drops the cursor, the places and the name of a folder; its mails stay in the
+// ForgetFolder drops the cursor and the name of a folder; its mails stay in the
 // ledger. It will be read from its beginning.
 func (d *DB) ForgetFolder(ctx context.Context, folder string) error {
 	return d.db.Tx(ctx, "forget folder", func(ctx context.Context, tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, "DELETE FROM folder WHERE hash = ?", d.folderHash(folder))
 		return err
 	})
-}
-
-// KnownRefs returns which of uids were seen in the folder under this UIDVALIDITY. It answers
-// true only; nothing is said of the others.
-func (d *DB) KnownRefs(ctx context.Context, folder string, validity uint32, uids []uint32) (map[uint32]bool, error) {
-	known := make(map[uint32]bool, len(uids))
-	if len(uids) == 0 {
-		return known, nil
-	}
-	stmt, err := d.db.Read().PrepareContext(ctx, `SELECT 1 FROM place
-		WHERE folder = (SELECT id FROM folder WHERE hash = ?) AND validity = ? AND uid = ?`)
-	if err != nil {
-		return nil, sqlitedb.Fault("look up places", err)
-	}
-	defer func() { _ = stmt.Close() }()
-	hash, each := d.folderHash(folder), context.WithoutCancel(ctx) // see sqlitedb.DB.Tx
-	for _, uid := range uids {
-		var one int
-		err := stmt.QueryRowContext(each, hash, validity, uid).Scan(&one)
-		if err == nil {
-			known[uid] = true
-		} else if !errors.Is(err, sql.ErrNoRows) {
-			return nil, sqlitedb.Fault("look up places", err)
-		}
-	}
-	return known, nil
 }
 
 // Known returns what the ledger remembers of mails; absent keys were never seen.

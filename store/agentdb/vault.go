@@ -201,7 +201,7 @@ func (d *DB) Calls(ctx context.Context, day string) (int, error) {
 
 // wiped are the tables in an order that their references allow.
 var wiped = []string{
-	"journal", "content", "spool", "filtered", "reason", "mail", "thread_mail", "thread", "answer", "place", "cursor", "folder",
+	"journal", "content", "spool", "filtered", "reason", "mail", "thread_mail", "thread", "answer", "cursor", "folder",
 	"secret", "setting", "binding", "budget",
 }
 
