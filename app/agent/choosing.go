@@ -36,16 +36,11 @@ func (a *Agent) CaptureFile(ctx context.Context, mail io.Reader) (control.Captur
 
 // readBody is what the rules need of a mail beyond its header.
 func readBody(r io.Reader, size int64) (rules.Body, error) {
-	m, err := mailparse.Parse(r, size)
+	text, types, err := mailparse.Text(r, size)
 	if err != nil {
 		return rules.Body{}, fault.New(fault.MailUnreadable, "read text", err)
 	}
-	// Both are saved, and nobody says that they tell the same.
-	b := rules.Body{Text: m.Text + "\n" + mailparse.HTMLText(m.HTML), Types: []string{m.ContentType}}
-	for _, f := range m.Attachments {
-		b.Types = append(b.Types, f.Type)
-	}
-	return b, nil
+	return rules.Body{Text: text, Types: types}, nil
 }
 
 // following returns the followed conversations, each with the time from which its mails count.
