@@ -246,7 +246,7 @@ func queued(r agentdb.Item) control.QueueItem {
 	detail := cmp.Or(r.Detail, r.Rule, string(r.Reason))
 	return control.QueueItem{
 		ID: r.ID, State: r.State, Date: r.Date, From: people(r.From), Subject: r.Subject, Size: r.Size,
-		Mark: string(r.Mark), Tries: r.Tries, Next: r.Next, Why: r.Why, Detail: detail,
+		Mark: string(r.Mark), Tries: r.Tries, Next: r.Next, Expires: r.Expires, Why: r.Why, Detail: detail,
 		Question: r.Question, Unlinked: r.Why == fault.Unmatched,
 	}
 }

@@ -210,10 +210,15 @@ func previewContent(p *control.Preview, mail capture.Mail, content capture.Conte
 	if asked {
 		content.Files = capture.FilesAlways
 	}
-	cut, left := shape.Cut(mail, content)
+	shaped := shape.Cut
+	if p.Object == string(deliver.Task) {
+		shaped = shape.CutTask
+	}
+	cut, left := shaped(mail, content)
+	p.Links = shape.Links(cut)
 	p.Text = short(cut.Text, previewText)
 	content.NewestOnly = !content.NewestOnly
-	if other, _ := shape.Cut(mail, content); other.Text != cut.Text {
+	if other, _ := shaped(mail, content); other.Text != cut.Text {
 		p.Newest = short(other.Text, previewText)
 		if !content.NewestOnly { // the newest part is what is saved
 			p.Text, p.Newest = p.Newest, p.Text

@@ -25,7 +25,7 @@ func TestReceivedBytesAreKept(t *testing.T) {
 	}
 	told.end()
 	keeping.Wait()
-	told.put(imapsource.Usage{}) // of a call that is still under way
+	told.put(imapsource.Usage{})                     // of a call that is still under way
 	src, err := a.newSource(t.Context(), newTally()) // as at each start
 	if err != nil {
 		t.Fatal(err)

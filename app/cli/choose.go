@@ -117,6 +117,9 @@ func (a *app) previewRows(p control.Preview) [][]string {
 		}
 		rows = append(rows, []string{a.t("preview.attachment"), text})
 	}
+	if p.Links > 0 {
+		rows = append(rows, []string{a.t("preview.cloud"), a.loc.T("preview.cloud-links", map[string]any{"Count": p.Links})})
+	}
 	rows = append(rows, []string{a.t("column.size"), a.loc.Size(p.Bytes)}, []string{a.t("preview.seen-by"), a.t("preview.seen-by-" + p.Seen)})
 	if p.Why != "" {
 		rows = append(rows, []string{a.t("preview.verdict-" + p.Verdict), a.reason(p.Why)})

@@ -77,6 +77,9 @@ func (a *app) queueRows(items []control.QueueItem) [][]string {
 			if it.State == "needs-you" || it.State == "held" {
 				title += " " + fix
 			}
+			if !it.Expires.IsZero() {
+				title += " " + a.loc.T("queue.expires", map[string]any{"When": a.loc.Moment(it.Expires, a.now())})
+			}
 			rows = append(rows, []string{"    " + title})
 			rows = append(rows, a.optionRows(it)...)
 		}

@@ -134,6 +134,7 @@ type Preview struct {
 	Text        string            `json:"text,omitempty"`   // as it would be saved, at most 4 KB
 	Newest      string            `json:"newest,omitempty"` // the newest part alone, where it differs
 	Attachments []Attachment      `json:"attachments,omitempty"`
+	Links       int               `json:"links,omitempty"` // to files in the cloud, which are not saved
 	Bytes       int64             `json:"bytes"`
 	Seen        string            `json:"seenBy"`  // "record": everybody who may see the records; "you": only the person
 	Verdict     string            `json:"verdict"` // save, held or filtered

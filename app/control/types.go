@@ -164,6 +164,7 @@ type QueueItem struct {
 	Mark    string     `json:"mark"`
 	Tries   int        `json:"tries"`
 	Next    time.Time  `json:"next,omitzero"`
+	Expires time.Time  `json:"expires,omitzero"` // when an unmatched mail is left out
 	Why     fault.Code `json:"why,omitempty"`
 	Detail  string     `json:"detail,omitempty"`
 	// Question is what the item waits to be told, and Unlinked says that it may be saved without a

@@ -44,6 +44,9 @@ func (v *activity) showItem(it control.QueueItem) {
 	if !it.Next.IsZero() && it.State == "waiting" {
 		all.Add(muted(a.tf("window.item-next", map[string]any{"When": a.loc.Moment(it.Next, a.cfg.Now()), "Tries": a.n(it.Tries)})))
 	}
+	if !it.Expires.IsZero() {
+		all.Add(muted(a.tf("queue.expires", map[string]any{"When": a.loc.Moment(it.Expires, a.cfg.Now())})))
+	}
 	if it.Question != nil {
 		all.Add(v.ask(it))
 	}

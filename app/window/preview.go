@@ -67,6 +67,9 @@ func (p *preview) draw(v control.Preview) {
 	if len(v.Attachments) > 0 {
 		all.Add(p.files(v))
 	}
+	if v.Links > 0 {
+		all.Add(muted(a.tf("preview.cloud-links", map[string]any{"Count": v.Links})))
+	}
 	if v.Text != "" {
 		all.Add(p.text(v))
 	}
