@@ -11,16 +11,21 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 GOFLAGS_BUILD := -trimpath -ldflags '$(LDFLAGS)'
 # The programs of this machine that need Go alone: the agent and the backend. The window needs C too.
 PROGRAMS := hawser hawserd
+# The window, with what it is compiled with.
+WINDOW = app/agent/testdata/deps.sh window; \
+	echo "hawser-window: the first time takes minutes, its OpenGL bindings are C"; \
+	CGO_ENABLED=1 go build $(GOFLAGS_BUILD) -o dist/hawser-window ./app/cmd/hawser-window
 
 .PHONY: help demo test check build bench cross rows pictures deps
 
 help: ## say what can be done here
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: ## watch the real agent carry e-mails into a pretend Salesforce (SCRIPT=1: unattended, with a summary)
+demo: ## watch the real agent carry e-mails into a pretend Salesforce (NEWCOMER=1: be its user, in the window; SCRIPT=1: unattended, with a summary)
 	@mkdir -p dist
 	@for p in $(PROGRAMS) sandbox; do go build $(GOFLAGS_BUILD) -o dist/$$p ./app/cmd/$$p; done
-	@./dist/sandbox -agent dist/hawser -hawserd dist/hawserd $(if $(SCRIPT),-script)
+	@$(if $(NEWCOMER),$(WINDOW))
+	@./dist/sandbox -agent dist/hawser -hawserd dist/hawserd $(if $(SCRIPT),-script) $(if $(NEWCOMER),-newcomer)
 
 test: deps ## everything: unit, real servers, end to end, other platforms
 	@app/agent/testdata/test.sh
@@ -34,9 +39,7 @@ check: ## what needs nothing but Go and takes seconds: vet, formatting, architec
 build: ## the programs for this machine, in dist/
 	@mkdir -p dist
 	@for p in $(PROGRAMS); do go build $(GOFLAGS_BUILD) -o dist/$$p ./app/cmd/$$p; done
-	@app/agent/testdata/deps.sh window
-	@echo "hawser-window: the first time takes minutes, its OpenGL bindings are C"
-	@CGO_ENABLED=1 go build $(GOFLAGS_BUILD) -o dist/hawser-window ./app/cmd/hawser-window
+	@$(WINDOW)
 	@ls -l dist
 
 bench: deps ## the numbers we promise, each beside its raw limit and a rival, medians of interleaved runs (ROUNDS=5 MAILS=10000 SIZE=100000 IDLE=1m COMPUTERS=1000000 ONLY=icon,window)

@@ -39,9 +39,9 @@ func sleep(tb testing.TB, binary string) (*exec.Cmd, time.Duration) {
 	return cmd, time.Since(begun)
 }
 
-// picture waits for an icon after those that came before, and for its picture, as a panel does before
+// appears waits for an icon after those that came before, and for its picture, as a panel does before
 // it can show it.
-func (p *panel) picture(tb testing.TB, before int) time.Time {
+func (p *panel) appears(tb testing.TB, before int) time.Time {
 	tb.Helper()
 	for end := time.Now().Add(time.Minute); ; time.Sleep(500 * time.Microsecond) {
 		if n, owner := p.icons(); n > before {
@@ -66,7 +66,7 @@ func (u *user) icon(tb testing.TB, p *panel, binary string) (*exec.Cmd, time.Dur
 	if err := cmd.Start(); err != nil {
 		tb.Fatal(err)
 	}
-	return cmd, p.picture(tb, before).Sub(begun)
+	return cmd, p.appears(tb, before).Sub(begun)
 }
 
 // iconPrograms are what the agent is measured beside.
@@ -126,7 +126,7 @@ func (s *scene) round(tb testing.TB, took *starts, p *panel, programs iconProgra
 			time.Sleep(time.Millisecond)
 		}
 	}()
-	took.icon = append(took.icon, ms(p.picture(tb, before).Sub(begun)))
+	took.icon = append(took.icon, ms(p.appears(tb, before).Sub(begun)))
 	took.socket = append(took.socket, ms((<-answered).Sub(begun)))
 	var first time.Time
 	waitFor(tb, time.Minute, "a byte to the mail server", func() bool { first = link.spoke(); return !first.IsZero() })

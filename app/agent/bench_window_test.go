@@ -51,16 +51,16 @@ func longAgent() *controltest.Agent {
 	return a
 }
 
-// screen is a display with the window's program, the agent that it shows, and a rival.
-type screen struct {
+// benchScreen is a display with the window's program, the agent that it shows, and a rival.
+type benchScreen struct {
 	*display
 	env          []string
 	window, list string // programs
 }
 
-func newScreen(tb testing.TB) *screen {
+func newBenchScreen(tb testing.TB) *benchScreen {
 	tb.Helper()
-	s := &screen{display: newDisplay(tb), window: buildProgram(tb, "./app/cmd/hawser-window", true), list: buildProgram(tb, "./app/agent/testdata/fynelist", true)}
+	s := &benchScreen{display: newDisplay(tb), window: buildProgram(tb, "./app/cmd/hawser-window", true), list: buildProgram(tb, "./app/agent/testdata/fynelist", true)}
 	home := shortDir(tb)
 	s.env = []string{"DISPLAY=" + s.name, "HOME=" + home, "PATH=" + os.Getenv("PATH"), "XDG_RUNTIME_DIR=" + home, "LANG=en_GB.UTF-8",
 		"LIBGL_ALWAYS_SOFTWARE=1", "DBUS_SESSION_BUS_ADDRESS=", "FYNE_SCALE=1"}
@@ -79,7 +79,7 @@ func newScreen(tb testing.TB) *screen {
 }
 
 // open starts a program and says how long it took until something was to be seen in its window.
-func (s *screen) open(tb testing.TB, program string, args ...string) (*exec.Cmd, time.Duration) {
+func (s *benchScreen) open(tb testing.TB, program string, args ...string) (*exec.Cmd, time.Duration) {
 	tb.Helper()
 	cmd := exec.Command(program, args...)
 	cmd.Env = s.env
@@ -101,14 +101,14 @@ func (s *screen) open(tb testing.TB, program string, args ...string) (*exec.Cmd,
 }
 
 // close ends a program and waits until its window is gone.
-func (s *screen) close(tb testing.TB, cmd *exec.Cmd) {
+func (s *benchScreen) close(tb testing.TB, cmd *exec.Cmd) {
 	tb.Helper()
 	quit(cmd)
 	waitFor(tb, time.Minute, "an empty screen", func() bool { return s.colours() < painted })
 }
 
 // paint opens a program with nothing of it in memory and once more, and leaves it closed.
-func (s *screen) paint(tb testing.TB, cold, warm *series, program string, args ...string) {
+func (s *benchScreen) paint(tb testing.TB, cold, warm *series, program string, args ...string) {
 	tb.Helper()
 	for _, to := range []*series{cold, warm} {
 		if to == cold {
@@ -121,14 +121,14 @@ func (s *screen) paint(tb testing.TB, cold, warm *series, program string, args .
 }
 
 // scroll turns the wheel over the middle of a window's list and returns the times between its frames.
-func (s *screen) scroll(tb testing.TB, x, y int) series {
+func (s *benchScreen) scroll(tb testing.TB, x, y int) series {
 	tb.Helper()
 	s.do("mousemove", strconv.Itoa(x), strconv.Itoa(y))
 	return s.moving(func() { s.do("click", "--repeat", strconv.Itoa(wheelTurns), "--delay", strconv.Itoa(wheelWait), "5") })
 }
 
 // moving returns the times between frames while something moves all the time.
-func (s *screen) moving(move func()) series {
+func (s *benchScreen) moving(move func()) series {
 	s.rest()
 	move()
 	return s.frames()
@@ -136,7 +136,7 @@ func (s *screen) moving(move func()) series {
 
 // benchWindow opens the real window beside a plain Fyne one, and goes through a long journal in it.
 func benchWindow(tb testing.TB, r *report) {
-	s := newScreen(tb)
+	s := newBenchScreen(tb)
 	var cold, warm, plainCold, plainWarm, wheel, plainWheel, pages series
 	for range *rounds {
 		s.paint(tb, &plainCold, &plainWarm, s.list)

@@ -243,7 +243,10 @@ func (a *Agent) Queue(ctx context.Context, state string, limit int) ([]control.Q
 }
 
 func queued(r agentdb.Item) control.QueueItem {
-	detail := cmp.Or(r.Detail, r.Rule, string(r.Reason))
+	detail := r.Detail
+	if r.Question == nil { // the rule that let a mail through says nothing about a question
+		detail = cmp.Or(detail, r.Rule, string(r.Reason))
+	}
 	return control.QueueItem{
 		ID: r.ID, State: r.State, Date: r.Date, From: people(r.From), Subject: r.Subject, Size: r.Size,
 		Mark: string(r.Mark), Tries: r.Tries, Next: r.Next, Expires: r.Expires, Why: r.Why, Detail: detail,

@@ -23,11 +23,6 @@ import (
 	"hawser/sync/sourcetest/dovecottest"
 )
 
-const (
-	itemPath = "/StatusNotifierItem"
-	itemName = "org.kde.StatusNotifierItem"
-)
-
 // pictures are those of row J01, in the shape that panels get.
 var pictures = []string{"up-to-date", "working", "paused", "offline", "sign-in", "needs-you"}
 

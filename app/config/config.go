@@ -115,7 +115,10 @@ func parse(raw []byte, m Managed) (Config, error) {
 	if err := strict(raw, &own); err != nil {
 		return Config{}, invalid(position(raw, err))
 	}
-	c, _ := Config{said: flatten(raw), managed: m}.Under(Policy{})
+	c, err := Config{said: flatten(raw), managed: m}.under(nil, nil)
+	if err != nil {
+		return Config{}, invalid(position(raw, err))
+	}
 	return c, c.check()
 }
 

@@ -53,6 +53,9 @@ var onlyHere = []string{"trust.caFile", "company.server", "company.key"}
 // they preset after both. Ignored are the keys of either that this program does not know or cannot
 // use; the rest counts all the same.
 func (c Config) Under(p Policy) (merged Config, ignored []string) {
+	if len(p.Settings) == 0 {
+		return c, c.managed.ignored
+	}
 	locked, preset := layer{}, layer{}
 	ignored = slices.Clone(c.managed.ignored)
 	for _, key := range slices.Sorted(maps.Keys(p.Settings)) {
@@ -65,6 +68,14 @@ func (c Config) Under(p Policy) (merged Config, ignored []string) {
 			preset[key] = p.Settings[key]
 		}
 	}
+	if merged, err := c.under(locked, preset); err == nil {
+		return merged, ignored
+	}
+	return c, slices.Concat(c.managed.ignored, slices.Sorted(maps.Keys(p.Settings))) // each part was read before, so the whole is
+}
+
+// under puts all sources in the order in which they count. Each value was found usable.
+func (c Config) under(locked, preset layer) (merged Config, err error) {
 	all, places := layer{}, map[string]place{}
 	for _, source := range []struct {
 		place
@@ -80,15 +91,15 @@ func (c Config) Under(p Policy) (merged Config, ignored []string) {
 		}
 	}
 	raw, err := all.nest()
-	if err == nil {
-		err = strict(raw, &merged)
+	if err != nil {
+		return Config{}, err
 	}
-	if err != nil { // each part was read before, so the whole is
-		return c, slices.Concat(c.managed.ignored, slices.Sorted(maps.Keys(p.Settings)))
+	if err := strict(raw, &merged); err != nil {
+		return Config{}, err
 	}
 	merged.said, merged.managed, merged.places = c.said, c.managed, places
 	merged.fill()
-	return merged, ignored
+	return merged, nil
 }
 
 // Origin says where the value of a key, such as "capture.folder", comes from.

@@ -63,6 +63,8 @@ func build(cfg Config, s control.Status) (*menu, error) {
 		default:
 			mn.items[s] = systray.AddMenuItem(label, "")
 		}
+	}
+	for slot, it := range m.Items { // once all are there: on Windows a hidden item takes no lines below it
 		if !it.Enabled {
 			mn.items[slot].Disable()
 		}

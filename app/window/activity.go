@@ -2,6 +2,7 @@ package window
 
 import (
 	"context"
+	"reflect"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
@@ -43,6 +44,7 @@ type activity struct {
 	place   *fyne.Container // list and detail, or what stands for them
 	detail  *fyne.Container
 	open    int64 // the item whose detail is shown
+	shown   any   // that item, as it was drawn
 	all     fyne.CanvasObject
 }
 
@@ -98,7 +100,7 @@ func (v *activity) counted(view string, n int) string {
 func (v *activity) opened() { v.fetch() }
 
 func (v *activity) choose(view string) {
-	v.view, v.open = view, 0
+	v.view, v.open, v.shown = view, 0, nil
 	v.fetch()
 }
 
@@ -106,6 +108,9 @@ func (v *activity) choose(view string) {
 func (v *activity) fetch() {
 	v.turn++
 	turn := v.turn
+	if len(v.place.Objects) == 0 {
+		v.put(v.a.loading(v.a.t("window.guide-loading")))
+	}
 	switch v.view {
 	case viewThreads:
 		v.put(v.threads.all)
@@ -164,7 +169,9 @@ func (v *activity) linesCame(lines []control.JournalItem, err error) {
 		}
 	}
 	v.journal.keep(at, max(0, len(v.lines)-before))
-	v.showLine(v.lines[at])
+	if !reflect.DeepEqual(v.shown, v.lines[at]) { // else somebody may be in the middle of it
+		v.showLine(v.lines[at])
+	}
 }
 
 // joined puts lines that came anew before those below them that were there.
@@ -226,12 +233,17 @@ func (v *activity) itemsCame(items []control.QueueItem, err error) {
 		}
 	}
 	v.list.keep(at, 0)
-	v.showItem(items[at])
+	if !reflect.DeepEqual(v.shown, items[at]) { // else somebody may be in the middle of an answer
+		v.showItem(items[at])
+	}
 }
 
 // both shows a list with the detail beside it.
 func (v *activity) both(list fyne.CanvasObject) {
 	v.put(container.New(&pair{least: 340}, well(list), well(v.detail)))
+	if v.a.page == PageActivity {
+		v.a.focusMain(list)
+	}
 }
 
 // empty says what would stand in the view.

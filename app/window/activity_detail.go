@@ -20,7 +20,7 @@ func (v *activity) putDetail(o fyne.CanvasObject) {
 // showItem shows why an item is where it is, and what can be done.
 func (v *activity) showItem(it control.QueueItem) {
 	a := v.a
-	v.open = it.ID
+	v.open, v.shown = it.ID, it
 	head := bold(a.subject(it.Subject))
 	head.SizeName = theme.SizeNameSubHeadingText
 	all := rows(gapSmall)
@@ -121,7 +121,7 @@ func (v *activity) actions(it control.QueueItem) fyne.CanvasObject {
 func (v *activity) act(call func(context.Context, control.Agent) error, done string) {
 	v.a.tell(call, func() {
 		v.a.shell.notify(toneGood, done)
-		v.open = 0
+		v.open, v.shown = 0, nil
 		v.fetch()
 	})
 }
@@ -129,7 +129,7 @@ func (v *activity) act(call func(context.Context, control.Agent) error, done str
 // showLine shows where a mail went.
 func (v *activity) showLine(l control.JournalItem) {
 	a := v.a
-	v.open = l.ID
+	v.open, v.shown = l.ID, l
 	head := bold(a.t("window.line-head"))
 	if !l.Removed.IsZero() {
 		head = bold(a.tf("window.line-removed-at", map[string]any{"When": a.loc.Moment(l.Removed, a.cfg.Now())}))

@@ -14,8 +14,12 @@ import (
 	"hawser/sync/capture"
 )
 
-// mailsAtOnce is how many mails are fetched at a time.
-const mailsAtOnce = 50
+// mailsAtOnce is how many mails are fetched at a time, and mailsAgain of how many the state is asked
+// anew while some are on their way.
+const (
+	mailsAtOnce = 50
+	mailsAgain  = 200
+)
 
 // capturer is the page on which mails of the mailbox are looked at and picked.
 type capturer struct {
@@ -25,6 +29,8 @@ type capturer struct {
 	mails   []control.Mail
 	query   control.MailQuery
 	turn    int // counts queries, so that a late answer to an old one is dropped
+	fresh   int // counts askings for the states of the mails, likewise
+	known   control.Counts
 	loading bool
 	whole   bool // the last mail is there
 	partial bool // the mail server could not search for the words
@@ -56,16 +62,22 @@ func newCapture(a *app) screen {
 	file := newButton(a.t("window.capture-file"), glyphOpen, c.pickFile)
 	// Places to look at stand before the search, whatever the width.
 	tools := container.New(&toolbar{least: 220}, c.folder, file, c.search)
-	c.all = filled(a.t("window.page-capture"), a.t("window.capture-purpose"), container.NewBorder(
-		tools, c.bar.all, nil, nil,
-		container.New(layout.NewCustomPaddedLayout(gap, 0, 0, 0), container.New(&pair{least: 260}, well(c.place), well(c.view.all)))))
+	both := container.New(layout.NewCustomPaddedLayout(gap, 0, 0, 0), container.New(&pair{least: 260}, well(c.place), well(c.view.all)))
+	c.all = filled(a.t("window.page-capture"), a.t("window.capture-purpose"), between(tools, both, c.bar.all))
 	return c
 }
 
 func (c *capturer) object() fyne.CanvasObject { return c.all }
 
-// show implements screen.
-func (c *capturer) show(s control.Status) { c.bar.progress(s.Counts) }
+// show implements screen: what was handed over is followed until it is saved.
+func (c *capturer) show(s control.Status) {
+	on := c.bar.goal > 0 && s.Counts != c.known
+	c.known = s.Counts
+	c.bar.progress(s.Counts)
+	if on {
+		c.again()
+	}
+}
 
 // opened implements opener.
 func (c *capturer) opened() {
@@ -170,6 +182,32 @@ func (c *capturer) fetch(q control.MailQuery, use func([]control.Mail)) {
 		})
 }
 
+// again brings the states of the mails in view up to date; the list stays where it is.
+func (c *capturer) again() {
+	c.fresh++
+	fresh, turn, q := c.fresh, c.turn, c.query
+	q.Limit = min(max(len(c.mails), mailsAtOnce), mailsAgain)
+	ask(c.a, func(ctx context.Context, g control.Agent) (control.MailList, error) { return g.Mails(ctx, q) },
+		func(found control.MailList, err error) {
+			if err != nil || fresh != c.fresh || turn != c.turn {
+				return // the next news ask again
+			}
+			states := map[string]string{}
+			for _, m := range found.Mails {
+				states[m.Ref] = m.State
+			}
+			for i, m := range c.mails {
+				if state, ok := states[m.Ref]; ok {
+					c.mails[i].State = state
+				}
+			}
+			c.list.Refresh()
+			if state, ok := states[c.view.mail.Ref]; ok {
+				c.view.moved(state)
+			}
+		})
+}
+
 // settle shows the list, or why it is empty.
 func (c *capturer) settle() {
 	switch {
@@ -183,6 +221,9 @@ func (c *capturer) settle() {
 		c.put(empty(glyphSearch, c.a.t("window.capture-none-found"), c.a.t("window.capture-none-found-body")))
 	default:
 		c.put(empty(glyphCapture, c.a.t("window.capture-empty"), c.a.t("window.capture-empty-body")))
+	}
+	if len(c.mails) > 0 && c.a.page == PageCapture {
+		c.a.focusMain(c.place)
 	}
 }
 
@@ -244,7 +285,7 @@ func (c *capturer) save(r control.CaptureRequest) {
 			if err == nil {
 				clear(c.picked)
 				c.bar.count()
-				c.ask(c.query)
+				c.again()
 			}
 		})
 }

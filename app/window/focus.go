@@ -26,6 +26,8 @@ func reachable(o fyne.CanvasObject) []fyne.Focusable {
 		}
 	case *container.Scroll:
 		return reachable(o.Content)
+	case *container.ThemeOverride:
+		return reachable(o.Content)
 	}
 	return out
 }
@@ -39,11 +41,28 @@ func (a *app) keepFocus(box fyne.CanvasObject, draw func()) {
 	}
 }
 
-// focusFirst gives the focus to the first widget below o.
+// focusFirst gives the focus to the first widget below o, or to none while there is none.
 func (a *app) focusFirst(o fyne.CanvasObject) {
+	a.win.Canvas().Unfocus()
 	if list := reachable(o); len(list) > 0 {
 		a.win.Canvas().Focus(list[0])
 	}
+}
+
+// focusMain gives the focus to the main button below o, or else to the first widget, when nothing has
+// it: what was awaited has come, and the keyboard goes on there.
+func (a *app) focusMain(o fyne.CanvasObject) {
+	list := reachable(o)
+	if a.win.Canvas().Focused() != nil || a.over != nil || len(list) == 0 {
+		return
+	}
+	for _, f := range list {
+		if b, ok := f.(*button); ok && b.Importance == widget.HighImportance {
+			a.win.Canvas().Focus(b)
+			return
+		}
+	}
+	a.win.Canvas().Focus(list[0])
 }
 
 // pass hands a key that a widget has no use for to the window, which closes a sheet at Escape.

@@ -61,6 +61,13 @@ func (g *guide) move(step string) {
 	g.a.focusFirst(g.place)
 }
 
+// come hands the keyboard to what a step was waiting for, while that step is in view.
+func (g *guide) come(step string, o fyne.CanvasObject) {
+	if g.a.guide == g && g.step == step {
+		g.a.focusMain(o)
+	}
+}
+
 // steps lists all of them: those behind with a tick, the one in view, those ahead.
 func (g *guide) steps() {
 	at := slices.Index(guideSteps, g.step)
@@ -107,6 +114,7 @@ func (g *guide) leave() {
 	}
 	g.a.left = true
 	g.a.guide = nil
+	g.a.win.Canvas().Unfocus()
 	g.a.shell.cover(nil)
 	g.a.open(g.a.page)
 }

@@ -43,7 +43,7 @@ func (g *guide) code() fyne.CanvasObject {
 		}
 	})
 	return rows(gap, welcome(), g.frame(stepCode,
-		card(rows(8, aligned(container.New(&flex{least: 300, front: true}, field, next)), answer)),
+		card(rows(8, aligned(container.New(&flex{least: 300, front: true}, container.NewThemeOverride(field, barless{skin{a.look}}), next)), answer)),
 		points(a.t("window.promise-account"), a.t("window.promise-browser"), a.t("window.promise-nothing")),
 		container.New(&wrap{gap: 8}, quiet(a.t("window.guide-managed"), func() { join("") }))))
 }
@@ -146,6 +146,7 @@ func (g *guide) choose() fyne.CanvasObject {
 				box.Objects = []fyne.CanvasObject{g.ways(c)}
 			}
 			box.Refresh()
+			g.come(stepChoose, box)
 		})
 	return g.frame(stepChoose, box)
 }
@@ -217,6 +218,7 @@ func (g *guide) try() fyne.CanvasObject {
 	}, func(d control.DryRun, err error) {
 		box.Objects = []fyne.CanvasObject{g.outcome(d, err)}
 		box.Refresh()
+		g.come(stepTry, box)
 	})
 	return g.frame(stepTry, box)
 }

@@ -112,7 +112,11 @@ func (h *home) drawState() {
 	} else {
 		h.check.Disable()
 	}
-	icon := canvas.NewImageFromResource(v.Tone.icon())
+	shape := v.Tone.icon()
+	if v.Paused {
+		shape = glyphPause.in(v.Tone.strong())
+	}
+	icon := canvas.NewImageFromResource(shape)
 	icon.FillMode = canvas.ImageFillContain
 	icon.SetMinSize(fyne.NewSquareSize(40))
 	acts := buttons(h.act, h.check, h.pause)

@@ -149,6 +149,14 @@ func (r *rig) hit(text string) {
 	r.press(fyne.KeyReturn)
 }
 
+// onButton fails when the keyboard is not on the button of a text, without anybody having led it there.
+func (r *rig) onButton(text string) {
+	r.t.Helper()
+	if b, ok := r.a.win.Canvas().Focused().(*button); !ok || b.Text != text {
+		r.t.Errorf("the keyboard is on %v, not on %q", r.a.win.Canvas().Focused(), text)
+	}
+}
+
 // TestM01FirstRunByKeyboard plays a newcomer from the code to the end, with keys alone: rows A01 and D01.
 func TestM01FirstRunByKeyboard(t *testing.T) {
 	r := newRig(t, stage{lang: "en", agent: busyAgent(), status: &control.Status{State: control.NotEnrolled}})
@@ -175,13 +183,15 @@ func TestM01FirstRunByKeyboard(t *testing.T) {
 	r.agent.Set(busyStatus())
 	r.until("what to save", func() bool { return r.a.guide.step == stepChoose })
 	r.settle()
-	r.hit("See what that would save")
+	r.onButton("See what that would save")
+	r.press(fyne.KeyReturn)
 	r.told("dry-run 7")
 	r.settle()
 	if n := count(r.agent.Calls(), "choose"); n != 0 {
 		t.Fatalf("choices were put to use %d times before the person agreed", n)
 	}
-	r.hit("Turn it on")
+	r.onButton("Turn it on")
+	r.press(fyne.KeyReturn)
 	r.told("choose")
 	r.until("the end", func() bool { return r.a.guide.step == stepDone })
 	r.hit("Open Hawser")

@@ -14,7 +14,7 @@ func (a *app) shortcuts() {
 		c.AddShortcut(&desktop.CustomShortcut{KeyName: key, Modifier: fyne.KeyModifierShortcutDefault}, func(fyne.Shortcut) { do() })
 	}
 	for i, key := range []fyne.KeyName{fyne.Key1, fyne.Key2, fyne.Key3, fyne.Key4, fyne.Key5, fyne.Key6, fyne.Key7} {
-		add(key, func() { a.open(control.Pages[i]) })
+		add(key, func() { a.turnTo(control.Pages[i]) })
 	}
 	add(fyne.KeyPlus, func() { a.zoom(1) })
 	add(fyne.KeyEqual, func() { a.zoom(1) })
@@ -27,7 +27,13 @@ func (a *app) shortcuts() {
 			a.closeSheet()
 		}
 	})
-	c.AddShortcut(&desktop.CustomShortcut{KeyName: fyne.KeyF1}, func(fyne.Shortcut) { a.open(PageHelp) })
+	c.AddShortcut(&desktop.CustomShortcut{KeyName: fyne.KeyF1}, func(fyne.Shortcut) { a.turnTo(PageHelp) })
+}
+
+// turnTo opens a page from the keyboard, which then works on that page.
+func (a *app) turnTo(page string) {
+	a.win.Canvas().Unfocus()
+	a.open(page)
 }
 
 // raise brings the window to the front, at a page where one is named.

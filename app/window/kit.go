@@ -206,6 +206,11 @@ func filled(name, purpose string, content fyne.CanvasObject) fyne.CanvasObject {
 	return container.NewVScroll(inset(gapLarge, container.NewBorder(rows(0, head, gapOf(gapSmall)), nil, nil, nil, content)))
 }
 
+// between gives the middle what top and foot leave. The Tab key goes from the top to the foot.
+func between(top, middle, foot fyne.CanvasObject) fyne.CanvasObject {
+	return container.New(layout.NewBorderLayout(top, foot, nil, nil), top, middle, foot)
+}
+
 // column keeps its one object at most so wide, at the leading edge.
 type column struct{ most float32 }
 

@@ -20,20 +20,29 @@ import (
 )
 
 // TestC02C04Pick picks three mails with the keyboard and saves them, following their conversations.
+// The list stays where it is and shows how it goes on.
 func TestC02C04Pick(t *testing.T) {
 	r := newRig(t, stage{lang: "en", page: PageCapture, agent: busyAgent()})
 	r.agent.Result = control.CaptureResult{Queued: 3}
 	c := r.a.current().(*capturer)
 	r.until("mails", func() bool { return len(c.mails) > 0 })
-	r.a.win.Canvas().Focus(c.list)
+	r.until("the keyboard on the list", func() bool { return r.a.win.Canvas().Focused() == fyne.Focusable(c.list) })
 	r.press(fyne.KeySpace, fyne.KeyDown, fyne.KeySpace, fyne.KeyDown, fyne.KeyDown, fyne.KeySpace)
 	c.bar.follow.SetChecked(true)
 	r.hit("Save 3 mails")
 	r.told(`capture ["ref-0" "ref-1" "ref-3"] follow`)
 	r.until("the result", func() bool { return strings.Contains(c.bar.state.Text, "3 mails are on their way") })
+	r.settle()
+	mailbox := slices.Clone(r.agent.Mailbox)
+	mailbox[0].State, mailbox[3].State = "captured", "captured"
+	r.agent.Mailbox = mailbox
 	s := busyStatus()
 	s.Counts.Captured += 2
 	r.agent.Set(s)
+	r.until("the states", func() bool { return c.mails[0].State == "captured" && c.view.mail.State == "captured" })
+	if c.list.at != 3 || c.view.mail.Ref != "ref-3" {
+		t.Errorf("the list went to %d, the mail in view is %s", c.list.at, c.view.mail.Ref)
+	}
 	r.until("progress", func() bool { return c.bar.state.Text == "2 of 3 saved" })
 	if len(c.picked) != 0 {
 		t.Errorf("%d mails are picked still", len(c.picked))
@@ -100,6 +109,26 @@ func TestC07Drop(t *testing.T) {
 		if strings.HasPrefix(c, "file") && c != "file 15" {
 			t.Errorf("told %q", c)
 		}
+	}
+}
+
+// TestAnswerOutlivesNews: mail that comes in between leaves alone what somebody is about to answer.
+func TestAnswerOutlivesNews(t *testing.T) {
+	r := newRig(t, stage{lang: "en", page: PageActivity, agent: busyAgent()})
+	v := r.a.current().(*activity)
+	r.until("an item", func() bool { return len(v.items) > 0 && len(v.detail.Objects) > 0 })
+	before, turn := v.detail.Objects[0], v.turn
+	s := busyStatus()
+	s.Counts.Captured++
+	r.agent.Set(s)
+	r.until("the news", func() bool { return v.turn > turn })
+	r.settle()
+	if v.detail.Objects[0] != before {
+		t.Error("the detail was drawn anew")
+	}
+	v.list.Select(1)
+	if v.detail.Objects[0] == before {
+		t.Error("another item shows the same detail")
 	}
 }
 

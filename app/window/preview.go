@@ -13,11 +13,11 @@ import (
 
 // preview shows what would be saved of one mail.
 type preview struct {
-	a      *app
-	mail   control.Mail
-	turn   int
-	newest bool
-	all    *fyne.Container
+	a     *app
+	mail  control.Mail
+	turn  int
+	shown control.Preview // of mail, once it has come
+	all   *fyne.Container
 }
 
 func newPreview(a *app) *preview {
@@ -33,7 +33,7 @@ func (p *preview) put(o fyne.CanvasObject) {
 
 func (p *preview) clear() {
 	p.turn++
-	p.mail = control.Mail{}
+	p.mail, p.shown = control.Mail{}, control.Preview{}
 	p.put(empty(glyphMail, p.a.t("window.preview-none"), p.a.t("window.preview-none-body")))
 }
 
@@ -41,7 +41,7 @@ func (p *preview) clear() {
 func (p *preview) open(m control.Mail) {
 	p.turn++
 	turn := p.turn
-	p.mail = m
+	p.mail, p.shown = m, control.Preview{}
 	p.put(p.a.loading(p.a.t("window.preview-loading")))
 	ask(p.a, func(ctx context.Context, g control.Agent) (control.Preview, error) { return g.Preview(ctx, m.Ref) },
 		func(v control.Preview, err error) {
@@ -59,8 +59,20 @@ func (p *preview) open(m control.Mail) {
 		})
 }
 
+// moved shows the state that the mail in view has come to.
+func (p *preview) moved(state string) {
+	if p.mail.State == state {
+		return
+	}
+	p.mail.State = state
+	if p.shown.Mail.Ref != "" {
+		p.draw(p.shown)
+	}
+}
+
 func (p *preview) draw(v control.Preview) {
 	a := p.a
+	p.shown = v
 	head := bold(a.subject(v.Mail.Subject))
 	head.SizeName = theme.SizeNameSubHeadingText
 	all := rows(gapSmall, head, p.people(v), p.verdict(v), p.records(v), p.content(v))
@@ -95,6 +107,11 @@ func (p *preview) verdict(v control.Preview) fyne.CanvasObject {
 		t, head, body = toneWarning, a.t("window.verdict-held"), a.reason(v.Why)
 	case "filtered":
 		t, head, body = toneNeutral, a.t("window.verdict-filtered"), a.reason(v.Why)
+	}
+	switch p.mail.State {
+	case "captured", "waiting", "sending": // it is beyond what would be
+		head, t = a.badge(p.mail.State)
+		body = a.t("window.object-" + strings.ToLower(v.Object))
 	}
 	return tinted(t, container.NewBorder(nil, nil, lead(t.icon()), nil, rows(-8, bold(head), label(body))))
 }

@@ -22,7 +22,8 @@ type shell struct {
 	side  fyne.CanvasObject
 	body  *fyne.Container // the page in view
 	news  *fyne.Container
-	turn  int // counts news, so that an old timer leaves a newer line alone
+	turn  int  // counts news, so that an old timer leaves a newer line alone
+	brief bool // the line in view goes by itself
 	pages fyne.CanvasObject
 	main  *fyne.Container // the pages, or what covers them
 	all   *fyne.Container
@@ -123,7 +124,7 @@ func (s *shell) notify(t tone, message string) {
 	s.news.Objects = []fyne.CanvasObject{container.New(layout.NewCustomPaddedLayout(0, gap, gapLarge, gapLarge),
 		tinted(t, container.NewBorder(nil, nil, centred(icon), centred(close), text)))}
 	s.news.Refresh()
-	if t == toneError {
+	if s.brief = t != toneError; !s.brief {
 		return // stays until it is closed or something newer comes
 	}
 	s.a.tasks.Go(func() {
@@ -133,6 +134,13 @@ func (s *shell) notify(t tone, message string) {
 			s.a.cfg.do(func() { s.clear(turn) })
 		}
 	})
+}
+
+// left takes good news away with the page that they are about.
+func (s *shell) left() {
+	if s.brief {
+		s.clear(s.turn)
+	}
 }
 
 func (s *shell) clear(turn int) {

@@ -182,3 +182,15 @@ func (s skin) Font(style fyne.TextStyle) fyne.Resource { return theme.DefaultThe
 
 // Icon implements fyne.Theme.
 func (s skin) Icon(name fyne.ThemeIconName) fyne.Resource { return theme.DefaultTheme().Icon(name) }
+
+// barless is the theme without scroll bars: in a field of one line they would lie over the text.
+type barless struct{ fyne.Theme }
+
+// Size implements fyne.Theme.
+func (b barless) Size(n fyne.ThemeSizeName) float32 {
+	switch n {
+	case theme.SizeNameScrollBar, theme.SizeNameScrollBarSmall:
+		return 0
+	}
+	return b.Theme.Size(n)
+}

@@ -305,6 +305,9 @@ func (a *app) open(page string) {
 	if !slices.Contains(control.Pages, page) {
 		page = PageHome
 	}
+	if page != a.page {
+		a.shell.left()
+	}
 	a.page = page
 	if a.known && a.agent == nil && page != PageHelp { // help needs nobody
 		a.shell.gone()

@@ -20,10 +20,7 @@ const (
 
 // live tells where to look and lets mail arrive until ctx ends.
 func (w *world) live(ctx context.Context) error {
-	fmt.Printf("\n  The pretend Salesforce:  %s\n", w.page)
-	fmt.Printf("  The company's hawserd:   %s\n", w.server.URL)
-	fmt.Printf("  The mailbox:             %d mails, %d of them marked for Salesforce\n", w.total, w.marked)
-	fmt.Printf("  The agent:               env HOME=%s XDG_RUNTIME_DIR=%s/run %s status\n", w.home, w.home, w.agent)
+	w.tellWhere()
 	fmt.Printf("\n  A new mail arrives every %v, and its reader marks every second one. Ctrl-C ends it all.\n\n", newMailEvery)
 	c, err := w.client(ctx)
 	if err != nil {
@@ -53,6 +50,14 @@ func (w *world) live(ctx context.Context) error {
 			}
 		}
 	}
+}
+
+// tellWhere prints where to look.
+func (w *world) tellWhere() {
+	fmt.Printf("\n  The pretend Salesforce:  %s\n", w.page)
+	fmt.Printf("  The company's hawserd:   %s\n", w.server.URL)
+	fmt.Printf("  The mailbox:             %d mails, %d of them marked for Salesforce\n", w.total, w.marked)
+	fmt.Printf("  The agent:               env HOME=%s XDG_RUNTIME_DIR=%s/run %s status\n", w.home, w.home, w.agent)
 }
 
 // tell prints a line whenever the numbers change.

@@ -3,6 +3,8 @@
 // that is thrown away.
 //
 // Without -script it keeps running, lets new mail arrive and says what happens, until Ctrl-C.
+// With -newcomer it shows the window on the first day: the person at the keyboard joins the company,
+// signs in, chooses and captures, and lets mail arrive with the Return key.
 // With -script it waits until everything that is marked has arrived, prints a table and exits 0,
 // or 1 with the reason. As "sandbox browse ADDRESS" it is the browser that the agent opens: it
 // fills in the login forms as the demo's user would.
@@ -35,17 +37,21 @@ func run(ctx context.Context, args []string) error {
 	agent := flags.String("agent", "", "path of the hawser binary")
 	backend := flags.String("hawserd", "", "path of the hawserd binary")
 	script := flags.Bool("script", false, "run unattended and print a summary")
+	fresh := flags.Bool("newcomer", false, "leave joining and signing in to the person, in the window beside the hawser binary")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if *agent == "" || *backend == "" || flags.NArg() > 0 {
-		return fmt.Errorf("usage: sandbox -agent PATH -hawserd PATH [-script]")
+	if *agent == "" || *backend == "" || flags.NArg() > 0 || *script && *fresh {
+		return fmt.Errorf("usage: sandbox -agent PATH -hawserd PATH [-script | -newcomer]")
 	}
-	w, err := open(*agent, *backend)
+	w, err := open(*agent, *backend, *fresh)
 	if err != nil {
 		return err
 	}
 	defer w.close()
+	if *fresh {
+		return w.firstDay(ctx, os.Stdin)
+	}
 	if err := w.settle(ctx); err != nil {
 		if ctx.Err() != nil {
 			return nil // Ctrl-C is how a demo is meant to end, however early

@@ -33,6 +33,7 @@ const (
 // world is everything that runs during a demo.
 type world struct {
 	home    string
+	fresh   bool   // nobody has joined, signed in or marked a mail yet
 	agent   string // path of the binary
 	backend string // path of hawserd
 	server  *servertest.Server
@@ -53,8 +54,8 @@ type world struct {
 	started time.Time
 }
 
-// open starts both pretend services and the agent.
-func open(agent, backend string) (*world, error) {
+// open starts both pretend services and the agent, as a newcomer finds them where fresh is true.
+func open(agent, backend string, fresh bool) (*world, error) {
 	agent, err := filepath.Abs(agent)
 	if err != nil {
 		return nil, err
@@ -62,8 +63,8 @@ func open(agent, backend string) (*world, error) {
 	if backend, err = filepath.Abs(backend); err != nil {
 		return nil, err
 	}
-	w := &world{agent: agent, backend: backend, started: time.Now(), org: &salesforcetest.Org{External: true, MailKey: true}, mail: &sourcetest.Provider{}}
-	for _, step := range []func() error{w.makeHome, w.openOrg, w.openMail, w.configure, w.openCompany, w.startAgent} {
+	w := &world{agent: agent, backend: backend, fresh: fresh, started: time.Now(), org: &salesforcetest.Org{External: true, MailKey: true}, mail: &sourcetest.Provider{}}
+	for _, step := range []func() error{w.makeHome, w.openOrg, w.openMail, w.configure, w.lendBrowser, w.openCompany, w.startAgent} {
 		if err := step(); err != nil {
 			w.close()
 			return nil, err
@@ -114,6 +115,9 @@ func (w *world) populate() {
 			w.org.Insert("Lead", map[string]any{"FirstName": first, "LastName": last, "Email": p.Email, "Company": p.Account})
 		}
 	}
+	if w.fresh {
+		w.addDouble()
+	}
 }
 
 func (w *world) openMail() error {
@@ -122,6 +126,9 @@ func (w *world) openMail() error {
 	}
 	w.mailUp = true
 	for _, m := range sourcetest.DemoMailbox(time.Now()) {
+		if w.fresh {
+			m = unmarked(m)
+		}
 		w.mail.Add(sourcetest.DemoUser, m)
 		w.total++
 		if m.Folder == sourcetest.CaptureFolder || slices.Contains(m.Flags, sourcetest.CaptureKeyword) {
@@ -189,6 +196,9 @@ func (w *world) openCompany() (err error) {
 
 // env is the agent's environment: a user of their own, whose browser is this program.
 func (w *world) env() []string {
+	if w.fresh {
+		return w.newcomersEnv()
+	}
 	self, err := os.Executable()
 	if err != nil {
 		self = os.Args[0]
@@ -215,7 +225,11 @@ func (w *world) startAgent() error {
 	if err := passphrase.Close(); err != nil {
 		return err
 	}
-	w.proc = exec.Command(w.agent, "run", "--headless", "--passphrase-file", "/dev/fd/3")
+	args := []string{"run", "--passphrase-file", "/dev/fd/3"}
+	if !w.fresh {
+		args = append(args, "--headless")
+	}
+	w.proc = exec.Command(w.agent, args...)
 	w.proc.Env = w.env()
 	w.proc.ExtraFiles = []*os.File{secret}
 	w.proc.Stderr = &w.said
@@ -288,6 +302,7 @@ func (w *world) close() {
 			_ = w.proc.Process.Kill()
 			<-w.exited
 		}
+		w.closeWindows()
 	}
 	if w.server != nil {
 		w.server.Close()
