@@ -14,6 +14,8 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -340,6 +342,44 @@ func TestOneAgentPerDirectory(t *testing.T) {
 	}
 }
 
+// TestAThousandDoubleStarts (A51): of a thousand starts at once, one is the agent, the others hear that it
+// runs, and none takes anything from it.
+func TestAThousandDoubleStarts(t *testing.T) {
+	t.Parallel()
+	dir := shortDir(t)
+	var lives, refused atomic.Int64
+	won := make(chan *control.Listener, 1000)
+	var starts sync.WaitGroup
+	for range 1000 {
+		starts.Go(func() {
+			switch l, err := control.Listen(dir); {
+			case err == nil:
+				lives.Add(1)
+				won <- l
+			case fault.Is(err, fault.AlreadyRunning):
+				refused.Add(1)
+			default:
+				t.Error(err)
+			}
+		})
+	}
+	starts.Wait()
+	if lives.Load() != 1 || refused.Load() != 999 {
+		t.Fatalf("%d agents live, %d starts heard of it", lives.Load(), refused.Load())
+	}
+	l := <-won
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- l.Serve(ctx, &controltest.Agent{}, quiet) }()
+	if _, err := control.Dial(t.Context(), dir); err != nil {
+		t.Errorf("the one that lives does not answer: %v", err)
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
 // raw speaks HTTP to the agent as a stranger's program might.
 func raw(dir string) *http.Client {
 	return &http.Client{Transport: &http.Transport{
@@ -350,6 +390,7 @@ func raw(dir string) *http.Client {
 	}}
 }
 
+// TestBadRequestsAreRefused (A50): words that mean nothing are answered as such, and harm nobody.
 func TestBadRequestsAreRefused(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -53,6 +54,7 @@ func TestModes(t *testing.T) {
 	}
 }
 
+// TestPlantedFilesAreRefused (A50): what somebody else laid there beforehand is not used.
 func TestPlantedFilesAreRefused(t *testing.T) {
 	t.Parallel()
 	victim := filepath.Join(t.TempDir(), "victim")
@@ -114,7 +116,7 @@ func TestLongPath(t *testing.T) {
 	}
 }
 
-// TestAnotherUserIsRefused plays the agent of the next user id, for which this process is foreign.
+// TestAnotherUserIsRefused (A50) plays the agent of the next user id, for which this process is foreign.
 func TestAnotherUserIsRefused(t *testing.T) {
 	t.Parallel()
 	dir := runDir(t)
@@ -151,7 +153,8 @@ func TestAnotherUserIsRefused(t *testing.T) {
 	}
 }
 
-// TestKilledAgentLeavesNoObstacle kills a process that holds lock and socket.
+// TestKilledAgentLeavesNoObstacle (A51) kills a process that holds lock and socket: the next one has both
+// within a second.
 func TestKilledAgentLeavesNoObstacle(t *testing.T) {
 	t.Parallel()
 	if dir := os.Getenv("CONTROL_TEST_HOLD"); dir != "" {
@@ -184,9 +187,13 @@ func TestKilledAgentLeavesNoObstacle(t *testing.T) {
 	if _, err := os.Lstat(filepath.Join(dir, socketName)); err != nil {
 		t.Fatalf("the killed agent left no socket, so this proves nothing: %v", err)
 	}
+	began := time.Now()
 	l, err := Listen(dir)
 	if err != nil {
 		t.Fatalf("Listen after a kill: %v", err)
+	}
+	if took := time.Since(began); took > time.Second {
+		t.Errorf("taken over after %v", took)
 	}
 	l.Close()
 }
