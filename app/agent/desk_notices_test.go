@@ -82,7 +82,9 @@ func TestJ06FiveHundredFailures(t *testing.T) {
 	p.awaitLabel(t, "Sign in to Salesforce")
 	s.signIn()
 	p.shows(t, "up-to-date", "Up to date")
-	s.dovecot.AppendMany(t, mailUser, "Salesforce", n, func(i int) []byte { return letter(fmt.Sprint("bad ", i)) })
+	s.restful(func() {
+		s.dovecot.AppendMany(t, mailUser, "Salesforce", n, func(i int) []byte { return letter(fmt.Sprint("bad ", i)) })
+	})
 	p.shows(t, "needs-you", fmt.Sprintf("%d mails need you", n))
 	waitFor(t, 20*time.Second, "a notice", func() bool { return d.displayed() == "1" })
 	time.Sleep(time.Second)
