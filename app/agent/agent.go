@@ -124,21 +124,33 @@ func New(ctx context.Context, cfg Config) (*Agent, error) {
 	if a.text == nil {
 		a.text = text.New(cfg.Lang)
 	}
-	pool, err := roots(cfg.Settings.Trust.CAFile)
-	if err != nil {
-		return nil, err
-	}
-	a.pool = pool
-	a.http = httpClient(pool, func(ctx context.Context, network, address string) (net.Conn, error) {
-		return a.sites().Dial(ctx, network, address)
-	})
-	if err := a.open(ctx); err != nil {
+	if err := a.openTrusting(ctx); err != nil {
 		return nil, err
 	}
 	if err := errors.Join(a.recall(ctx), a.openCompany(ctx)); err != nil {
 		return nil, errors.Join(err, a.db.Close())
 	}
 	return a, nil
+}
+
+// openTrusting opens the store, and reads beside it what certificates are trusted: that takes as long.
+func (a *Agent) openTrusting(ctx context.Context) error {
+	var beside errgroup.Group
+	beside.Go(func() (err error) { a.pool, err = roots(a.cfg.Settings.Trust.CAFile); return err })
+	err := a.open(ctx)
+	if distrust := beside.Wait(); distrust != nil {
+		if err == nil {
+			err = a.db.Close()
+		}
+		return errors.Join(distrust, err)
+	}
+	if err != nil {
+		return err
+	}
+	a.http = httpClient(a.pool, func(ctx context.Context, network, address string) (net.Conn, error) {
+		return a.sites().Dial(ctx, network, address)
+	})
+	return nil
 }
 
 // Close gives back the store. Run must have returned.
