@@ -84,15 +84,6 @@ func (d *DB) Cursor(ctx context.Context, folder string) (capture.Cursor, bool, e
 	return c, true, nil
 }
 
-// ForgetFolder drops the cursor and the name of a folder; its mails stay in the
-// ledger. It will be read from its beginning.
-func (d *DB) ForgetFolder(ctx context.Context, folder string) error {
-	return d.db.Tx(ctx, "forget folder", func(ctx context.Context, tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "DELETE FROM folder WHERE hash = ?", d.folderHash(folder))
-		return err
-	})
-}
-
 // Known returns what the ledger remembers of mails; absent keys were never seen.
 func (d *DB) Known(ctx context.Context, keys []capture.Key) (map[capture.Key]Known, error) {
 	known := make(map[capture.Key]Known, len(keys))

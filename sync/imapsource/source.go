@@ -214,6 +214,3 @@ func (s *Source) drop(ses *session) {
 
 // Usage returns what was received in the last day.
 func (s *Source) Usage() Usage { return s.meter.usage() }
-
-// Defaults returns the limits that a zero [Timeouts] stands for.
-func Defaults() Timeouts { return Timeouts{}.withDefaults() }
