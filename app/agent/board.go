@@ -31,6 +31,7 @@ type board struct {
 
 	noFolder string // the capture folder's name while it does not exist
 	noTray   bool   // the person has to be told that there is no place for an icon
+	history  int    // mails of the history window that were looked at in this run
 	offer    string // the server of a link that a person has to answer
 }
 
@@ -79,7 +80,7 @@ func (b *board) derive() control.Status {
 	}
 	return control.Status{
 		State: r.State, Which: r.Which, Until: r.Until, Why: r.Why, Version: b.version, Company: b.company,
-		Salesforce: b.sf, Mail: b.mail, Counts: b.counts, Calls: b.calls, Offer: b.offer, Notes: notes,
+		Salesforce: b.sf, Mail: b.mail, Counts: b.counts, Calls: b.calls, History: b.history, Offer: b.offer, Notes: notes,
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"hawser/app/control"
 	"hawser/sync/deliver"
+	"hawser/sync/engine"
 	"hawser/sync/fault"
 )
 
@@ -41,5 +42,22 @@ func TestNoFlicker(t *testing.T) {
 	say(deliver.Event{Fault: fault.Offline})
 	if s := say(deliver.Event{LastSuccess: now}); s.State == control.Offline || s.Salesforce.Fault != "" {
 		t.Errorf("the end of a try without a fault: %+v", s)
+	}
+}
+
+// TestHistoryIsShown: while mails from before automatic capture are looked through, the status tells
+// how many, and only then.
+func TestHistoryIsShown(t *testing.T) {
+	t.Parallel()
+	r := newRealm(t)
+	a := r.agent()
+	r.both(a)
+	for _, one := range []struct {
+		event engine.Event
+		want  int
+	}{{engine.Event{Scanning: true}, 0}, {engine.Event{Scanning: true, History: 200}, 200}, {engine.Event{Scanning: true, History: 400}, 400}, {engine.Event{Success: time.Now()}, 0}} {
+		if a.captureChanged(t.Context(), one.event); a.Status().History != one.want {
+			t.Errorf("after %+v: %d", one.event, a.Status().History)
+		}
 	}
 }

@@ -70,7 +70,7 @@ func (a *Agent) captureChanged(ctx context.Context, e engine.Event) {
 		a.refreshCounts(ctx)
 	}
 	a.board.update(func(b *board) {
-		b.facts.Scanning = e.Scanning
+		b.facts.Scanning, b.history = e.Scanning, e.History
 		if e.Scanning {
 			return
 		}

@@ -51,6 +51,9 @@ func (a *app) printStatus(s control.Status) {
 	if s.Company.Stage == "" {
 		rows = slices.Delete(rows, 1, 2)
 	}
+	if s.History > 0 {
+		rows = append(rows, []string{a.t("status.history"), a.loc.T("status.history-read", map[string]any{"Count": s.History})})
+	}
 	if s.Calls.Budget > 0 { // known once there is something to send
 		rows = append(rows, []string{a.t("status.calls"), calls})
 	}

@@ -50,6 +50,9 @@ type Status struct {
 	Mail       Side    `json:"mail"`
 	Counts     Counts  `json:"counts"`
 	Calls      Calls   `json:"calls"`
+	// History is how many mails from before automatic capture was turned on were looked at so far, while
+	// they are; else zero.
+	History int `json:"history,omitempty"`
 	// Offer is the company server of an enrolment link that was opened and that nobody has answered yet.
 	Offer string `json:"offer,omitempty"`
 	// Notes are faults worth a line although work goes on, such as a missing permission.

@@ -92,6 +92,9 @@ func mood(s control.Status, l *text.Localizer) (tone, string, string) {
 	case control.UpToDate:
 		return toneGood, t("window.home-fine"), ""
 	case control.Working:
+		if s.History > 0 {
+			return toneBusy, sentences(t("window.home-working"), l.T("window.home-history", map[string]any{"Count": s.History})), ""
+		}
 		return toneBusy, t("window.home-working"), ""
 	case control.Paused:
 		return toneNeutral, t("window.home-paused"), actResume

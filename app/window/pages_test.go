@@ -326,6 +326,11 @@ func TestEveryStateHasAView(t *testing.T) {
 			t.Errorf("%s: %q, %q, action %q, want %q", state, v.Headline, v.Body, v.Action, act[state])
 		}
 	}
+	s := busyStatus()
+	s.State, s.History = control.Working, 1200
+	if v := viewHome(s, l, now); !strings.Contains(v.Body, "1200 earlier mails were looked at so far") {
+		t.Errorf("nothing tells how far the past was looked through: %q", v.Body)
+	}
 }
 
 // TestGuideStep derives each step of the first run from the status alone.
