@@ -55,10 +55,7 @@ func newActivity(a *app) screen {
 	v.journal = newRowList(func() int { return len(v.lines) }, v.lineRow)
 	v.journal.chosen = func(i int) { v.showLine(v.lines[i]) }
 	v.journal.end = v.older
-	v.threads, v.why = newThreads(a), newWhyView(a, func(view string) {
-		v.tabs.choose(view)
-		v.choose(view)
-	})
+	v.threads, v.why = newThreads(a), newWhyView(a, v.turnTo)
 	var list []*tab
 	for _, id := range []string{viewNeedsYou, viewSaved, viewWaiting, viewHeld, viewLeft, viewThreads, viewWhy} {
 		list = append(list, &tab{id: id, name: a.t("window.view-" + id)})
@@ -98,6 +95,21 @@ func (v *activity) counted(view string, n int) string {
 
 // opened implements opener.
 func (v *activity) opened() { v.fetch() }
+
+// turnTo brings a view to the front as if its tab had been pressed.
+func (v *activity) turnTo(view string) {
+	v.tabs.choose(view)
+	v.choose(view)
+}
+
+// whyNot opens the view that says why a mail of the mailbox was not saved.
+func (a *app) whyNot(ref string) {
+	a.open(PageActivity)
+	if v, ok := a.current().(*activity); ok {
+		v.turnTo(viewWhy)
+		v.why.about(ref)
+	}
+}
 
 func (v *activity) choose(view string) {
 	v.view, v.open, v.shown = view, 0, nil

@@ -15,6 +15,7 @@ import (
 type whyView struct {
 	a      *app
 	field  *field
+	word   string            // what is asked about: a Message-ID, or a mail of the mailbox
 	show   func(view string) // another view of the page
 	answer *fyne.Container
 	turn   int
@@ -31,14 +32,19 @@ func newWhyView(a *app, show func(view string)) *whyView {
 	return w
 }
 
+// ask asks about what was pasted.
 func (w *whyView) ask() {
-	mail := strings.TrimSpace(w.field.Text)
-	if mail == "" {
-		return
+	if mail := strings.TrimSpace(w.field.Text); mail != "" {
+		w.about(mail)
 	}
+}
+
+// about asks about a mail.
+func (w *whyView) about(word string) {
+	w.word = word
 	w.turn++
 	turn := w.turn
-	ask(w.a, func(ctx context.Context, g control.Agent) (control.Why, error) { return g.Why(ctx, mail) },
+	ask(w.a, func(ctx context.Context, g control.Agent) (control.Why, error) { return g.Why(ctx, word) },
 		func(y control.Why, err error) {
 			if turn == w.turn {
 				w.came(y, err)
@@ -57,6 +63,9 @@ func (w *whyView) came(y control.Why, err error) {
 		badge, t = a.t("window.why-unseen"), toneNeutral
 	}
 	words := rows(-8, bold(badge))
+	if y.Mail != nil {
+		words.Add(muted(a.subject(y.Mail.Subject)))
+	}
 	if y.Cause != "" {
 		title, more := a.whole(fault.Code(y.Cause))
 		words.Add(label(title))
@@ -84,7 +93,7 @@ func (w *whyView) came(y control.Why, err error) {
 func (w *whyView) fix(y control.Why) fyne.CanvasObject {
 	a := w.a
 	do := func(call func(context.Context, control.Agent) error) func() {
-		return func() { a.tell(call, func() { a.shell.notify(toneGood, a.t("window.done-retry")); w.ask() }) }
+		return func() { a.tell(call, func() { a.shell.notify(toneGood, a.t("window.done-retry")); w.about(w.word) }) }
 	}
 	var act func()
 	name := "window.fix-" + y.Fix

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -219,6 +220,22 @@ func (r *rig) because(id, cause, button string) {
 	})
 }
 
+// picked asks about a mail of the inbox that is picked instead of pasted.
+func (r *rig) picked(subject, cause, button string) {
+	r.t.Helper()
+	r.a.open(PageCapture)
+	c := r.a.current().(*capturer)
+	r.wait("the mailbox", func() bool { return len(c.mails) > 0 })
+	c.list.Select(slices.IndexFunc(c.mails, func(m control.Mail) bool { return m.Subject == subject }))
+	r.says("Why not saved?")
+	r.hit("Why not saved?")
+	r.says(r.a.reason(cause))
+	r.says(button)
+	if r.a.page != PageActivity {
+		r.t.Errorf("the page is %s", r.a.page)
+	}
+}
+
 // TestJ10EveryCause pastes a mail of each kind that is not saved into the window before the real agent.
 func TestJ10EveryCause(t *testing.T) {
 	l := newLive(t)
@@ -249,6 +266,7 @@ func TestJ10EveryCause(t *testing.T) {
 		l.receive(m.folder, m.mail)
 		r.because(m.mail.id(), m.cause, m.button)
 	}
+	r.picked("blocked", string(rules.BlockedPersonal), "Change the rules")
 	r.because(letter{subject: "no match"}.id(), string(fault.Unmatched), "Decide now")
 	r.hit("Decide now")
 	v := r.a.current().(*activity)

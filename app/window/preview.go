@@ -75,7 +75,12 @@ func (p *preview) draw(v control.Preview) {
 	p.shown = v
 	head := bold(a.subject(v.Mail.Subject))
 	head.SizeName = theme.SizeNameSubHeadingText
-	all := rows(gapSmall, head, p.people(v), p.verdict(v), p.records(v), p.content(v))
+	all := rows(gapSmall, head, p.people(v), p.verdict(v))
+	if v.Mail.State != "captured" {
+		all.Add(aligned(cols(0, quiet(a.t("window.view-why"), func() { a.whyNot(v.Mail.Ref) }))))
+	}
+	all.Add(p.records(v))
+	all.Add(p.content(v))
 	if len(v.Attachments) > 0 {
 		all.Add(p.files(v))
 	}
