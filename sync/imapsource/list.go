@@ -70,24 +70,12 @@ func (c *session) folders(ctx context.Context) ([]imap.ListData, error) {
 	return found, err
 }
 
-// SearchIn says where a [PageRequest] looks for its text.
-type SearchIn string
-
-// Where a text is looked for.
-const (
-	InAny     SearchIn = ""        // sender, recipient or subject; where none has it, anywhere
-	InFrom    SearchIn = "from"    // the sender
-	InSubject SearchIn = "subject" // the subject
-	InText    SearchIn = "text"    // anywhere
-)
-
 // PageRequest asks for mails of one folder, newest first.
 type PageRequest struct {
 	Folder string
-	// Search is a text to look for; "": all mails. Gmail takes its own language here with InAny and
-	// InText, such as "has:attachment older_than:1y".
+	// Search is a text to look for, in sender, recipient or subject; where none has it, anywhere. "":
+	// all mails. Gmail takes its own language here, such as "has:attachment older_than:1y".
 	Search string
-	In     SearchIn
 	Before uint32 // UID: mails below it; 0: from the newest on
 	Limit  int    // 200 at most
 }

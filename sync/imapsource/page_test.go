@@ -62,13 +62,11 @@ func TestPages(t *testing.T) {
 			if n := len(m.Commands("UID SEARCH ALL", "UID SEARCH UID 1:*")); n != 0 {
 				t.Errorf("all mails were asked for: %q", m.Commands("UID SEARCH"))
 			}
-			for _, in := range []imapsource.SearchIn{imapsource.InAny, imapsource.InFrom, imapsource.InText} {
-				nums, turned := pages(t, src, imapsource.PageRequest{Folder: "INBOX", Search: "EVA", In: in, Limit: 2}, nil)
-				if !slices.Equal(nums, []int{25, 20, 15, 10, 5}) || turned != 3 {
-					t.Errorf("in %q: %d pages: %v", in, turned, nums)
-				}
+			nums, turned := pages(t, src, imapsource.PageRequest{Folder: "INBOX", Search: "EVA", Limit: 2}, nil)
+			if !slices.Equal(nums, []int{25, 20, 15, 10, 5}) || turned != 3 {
+				t.Errorf("of a sender: %d pages: %v", turned, nums)
 			}
-			nums, turned := pages(t, src, imapsource.PageRequest{Folder: "INBOX", Search: "quoted", Limit: 2}, nil)
+			nums, turned = pages(t, src, imapsource.PageRequest{Folder: "INBOX", Search: "quoted", Limit: 2}, nil)
 			if !slices.Equal(nums, []int{25, 20, 15, 10, 5}) || turned != 3 {
 				t.Errorf("in the text: %d pages: %v", turned, nums)
 			}
@@ -78,9 +76,6 @@ func TestPages(t *testing.T) {
 			page, err := src.Page(t.Context(), imapsource.PageRequest{Folder: "Other", Search: "eva", Before: 2, Limit: 2})
 			if err != nil || len(page.Items) != 0 {
 				t.Errorf("below the last of them: %v, %v", listed(t, page.Items), err)
-			}
-			if nums, _ := pages(t, src, imapsource.PageRequest{Folder: "INBOX", Search: "quoted", In: imapsource.InSubject, Limit: 2}, nil); nums != nil {
-				t.Errorf("not in the subject: %v", nums)
 			}
 			// Each time a page is turned, the mail it began at is deleted, and another comes.
 			n, at := 25, uint32(25)

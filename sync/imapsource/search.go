@@ -77,15 +77,7 @@ func (r *reader) matching(ctx context.Context, req PageRequest) (imap.UIDSet, er
 		below = []imap.UIDSet{{{Start: 1, Stop: imap.UID(req.Before) - 1}}}
 	}
 	if r.ses.gmail {
-		return r.gmail(ctx, req, below)
-	}
-	switch req.In {
-	case InFrom:
-		return r.having(ctx, req.Search, below, "FROM")
-	case InSubject:
-		return r.having(ctx, req.Search, below, "SUBJECT")
-	case InText:
-		return r.having(ctx, req.Search, below, "TEXT")
+		return r.gmailRaw(ctx, req.Search, below)
 	}
 	found, err := r.having(ctx, req.Search, below, "FROM", "TO", "SUBJECT")
 	if err != nil || len(found) > 0 {
@@ -127,16 +119,8 @@ func (r *reader) having(ctx context.Context, text string, below []imap.UIDSet, f
 	return r.ses.trySearch(ctx, &criteria)
 }
 
-// gmail searches the way Gmail's own search field does (X-GM-RAW), which knows words rather than
+// gmailRaw searches the way Gmail's own search field does (X-GM-RAW), which knows words rather than
 // pieces of them and is quick in the largest mailbox.
-func (r *reader) gmail(ctx context.Context, req PageRequest, below []imap.UIDSet) (imap.UIDSet, error) {
-	query := req.Search
-	if req.In == InFrom || req.In == InSubject {
-		query = string(req.In) + `:"` + strings.ReplaceAll(query, `"`, " ") + `"`
-	}
-	return r.gmailRaw(ctx, query, below)
-}
-
 func (r *reader) gmailRaw(ctx context.Context, query string, below []imap.UIDSet) (imap.UIDSet, error) {
 	return r.byKeys(ctx, (&command{}).text("X-GM-RAW ").value(query), below, !isASCII(query))
 }
@@ -221,12 +205,5 @@ func shows(head []byte, req PageRequest) bool {
 		}
 		return false
 	}
-	inSubject := strings.Contains(strings.ToLower(h.Subject), text)
-	switch req.In {
-	case InFrom:
-		return within(h.From)
-	case InSubject:
-		return inSubject
-	}
-	return inSubject || within(h.From, h.To, h.Cc)
+	return strings.Contains(strings.ToLower(h.Subject), text) || within(h.From, h.To, h.Cc)
 }
