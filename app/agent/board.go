@@ -31,7 +31,7 @@ type board struct {
 
 	noFolder string // the capture folder's name while it does not exist
 	noTray   bool   // the person has to be told that there is no place for an icon
-	history  int    // mails of the history window that were looked at in this run
+	history  control.Progress
 	offer    string // the server of a link that a person has to answer
 }
 

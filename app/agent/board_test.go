@@ -54,10 +54,13 @@ func TestHistoryIsShown(t *testing.T) {
 	r.both(a)
 	for _, one := range []struct {
 		event engine.Event
-		want  int
-	}{{engine.Event{Scanning: true}, 0}, {engine.Event{Scanning: true, History: 200}, 200}, {engine.Event{Scanning: true, History: 400}, 400}, {engine.Event{Success: time.Now()}, 0}} {
+		want  control.Progress
+	}{
+		{engine.Event{Scanning: true}, control.Progress{}}, {engine.Event{Scanning: true, History: 200, HistoryAll: 500}, control.Progress{Done: 200, All: 500}},
+		{engine.Event{Scanning: true, History: 400}, control.Progress{Done: 400}}, {engine.Event{Success: time.Now()}, control.Progress{}},
+	} {
 		if a.captureChanged(t.Context(), one.event); a.Status().History != one.want {
-			t.Errorf("after %+v: %d", one.event, a.Status().History)
+			t.Errorf("after %+v: %+v", one.event, a.Status().History)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"sync"
 
+	"hawser/app/control"
 	"hawser/sync/capture"
 	"hawser/sync/engine"
 	"hawser/sync/fault"
@@ -70,7 +71,7 @@ func (a *Agent) captureChanged(ctx context.Context, e engine.Event) {
 		a.refreshCounts(ctx)
 	}
 	a.board.update(func(b *board) {
-		b.facts.Scanning, b.history = e.Scanning, e.History
+		b.facts.Scanning, b.history = e.Scanning, control.Progress{Done: e.History, All: e.HistoryAll}
 		if e.Scanning {
 			return
 		}

@@ -51,8 +51,10 @@ func (a *app) printStatus(s control.Status) {
 	if s.Company.Stage == "" {
 		rows = slices.Delete(rows, 1, 2)
 	}
-	if s.History > 0 {
-		rows = append(rows, []string{a.t("status.history"), a.loc.T("status.history-read", map[string]any{"Count": s.History})})
+	if h := s.History; h.All > 0 && h.Done > 0 {
+		rows = append(rows, []string{a.t("status.history"), a.loc.T("status.history-of", map[string]any{"Done": a.loc.Number(min(h.Done, h.All)), "All": a.loc.Number(h.All)})})
+	} else if h.Done > 0 {
+		rows = append(rows, []string{a.t("status.history"), a.loc.T("status.history-read", map[string]any{"Count": h.Done})})
 	}
 	if s.Calls.Budget > 0 { // known once there is something to send
 		rows = append(rows, []string{a.t("status.calls"), calls})

@@ -52,7 +52,7 @@ type Status struct {
 	Calls      Calls   `json:"calls"`
 	// History is how many mails from before automatic capture was turned on were looked at so far, while
 	// they are; else zero.
-	History int `json:"history,omitempty"`
+	History Progress `json:"history,omitzero"`
 	// Offer is the company server of an enrolment link that was opened and that nobody has answered yet.
 	Offer string `json:"offer,omitempty"`
 	// Notes are faults worth a line although work goes on, such as a missing permission.
@@ -113,6 +113,12 @@ type Calls struct {
 	Budget  int `json:"budget"`
 	OrgUsed int `json:"orgUsed,omitempty"` // what Salesforce last said, whole org
 	OrgMax  int `json:"orgMax,omitempty"`
+}
+
+// Progress is how far something has come; All is zero where that is not known.
+type Progress struct {
+	Done int `json:"done"`
+	All  int `json:"all,omitempty"`
 }
 
 // Note is a fault with its parameter, such as the missing permission's name.

@@ -92,8 +92,12 @@ func mood(s control.Status, l *text.Localizer) (tone, string, string) {
 	case control.UpToDate:
 		return toneGood, t("window.home-fine"), ""
 	case control.Working:
-		if s.History > 0 {
-			return toneBusy, sentences(t("window.home-working"), l.T("window.home-history", map[string]any{"Count": s.History})), ""
+		switch h := s.History; {
+		case h.Done > 0 && h.All > 0:
+			of := map[string]any{"Done": l.Number(min(h.Done, h.All)), "All": l.Number(h.All)}
+			return toneBusy, sentences(t("window.home-working"), l.T("window.home-history-of", of)), ""
+		case h.Done > 0:
+			return toneBusy, sentences(t("window.home-working"), l.T("window.home-history", map[string]any{"Count": h.Done})), ""
 		}
 		return toneBusy, t("window.home-working"), ""
 	case control.Paused:

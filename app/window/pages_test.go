@@ -327,9 +327,12 @@ func TestEveryStateHasAView(t *testing.T) {
 		}
 	}
 	s := busyStatus()
-	s.State, s.History = control.Working, 1200
-	if v := viewHome(s, l, now); !strings.Contains(v.Body, "1200 earlier mails were looked at so far") {
-		t.Errorf("nothing tells how far the past was looked through: %q", v.Body)
+	s.State = control.Working
+	for said, p := range map[string]control.Progress{"1200 earlier mails were looked at so far": {Done: 1200}, "1,200 of 4,000 earlier mails": {Done: 1200, All: 4000}} {
+		s.History = p
+		if v := viewHome(s, l, now); !strings.Contains(v.Body, said) {
+			t.Errorf("nothing tells how far the past was looked through: %q", v.Body)
+		}
 	}
 }
 

@@ -240,6 +240,9 @@ func TestD07HistoryGivesWayAndResumes(t *testing.T) {
 	ctx, pause := context.WithCancel(t.Context())
 	fresh := b.write(note("new@cust.example", func(m *rules.Message) { m.Received = s.now.Add(-time.Minute) }))
 	s.engine.cfg.Changed = func(e Event) {
+		if e.History > 0 && e.HistoryAll != 30 {
+			t.Errorf("%d of %d, want 30", e.History, e.HistoryAll)
+		}
 		switch e.History {
 		case 9:
 			b.put(inbox, fresh)
@@ -266,6 +269,11 @@ func TestD07HistoryGivesWayAndResumes(t *testing.T) {
 	}
 	b.heads = 0
 	s.restart()
+	s.engine.cfg.Changed = func(e Event) {
+		if e.HistoryAll != 0 {
+			t.Errorf("%d of %d after a restart in the midst", e.History, e.HistoryAll)
+		}
+	}
 	s.expect(t, "last of history", old[29], Queue, "")
 	for _, l := range old {
 		if m, ok := s.row(l); !ok || m.Verdict != Queue || l.fetched != 1 {

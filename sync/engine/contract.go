@@ -19,6 +19,8 @@ type Source interface {
 	Fetch(ctx context.Context, refs []capture.Ref, sink Sink) error
 	// Heads returns the header blocks of the named mails that are still there.
 	Heads(ctx context.Context, refs []capture.Ref) ([]capture.Item, error)
+	// Count returns how many mails of a folder were received at since or later.
+	Count(ctx context.Context, folder string, since time.Time) (int, error)
 	// Watch calls changed when something may have happened in one of folders, until ctx ends or a
 	// fault needs a person.
 	Watch(ctx context.Context, folders []string, changed func(folder string)) error

@@ -58,8 +58,9 @@ type Event struct {
 	// NoFolder says, beside Success, that the capture folder does not exist: other marks count.
 	NoFolder bool
 	// History counts, beside Scanning, the mails from before automatic capture was turned on that were
-	// looked at since the run began; zero while none are.
-	History int
+	// looked at since the run began; zero while none are. HistoryAll is how many there are in all; zero
+	// where that is not known, such as after a restart in their midst.
+	History, HistoryAll int
 }
 
 // Engine captures what is marked in one mailbox.
@@ -74,6 +75,8 @@ type Engine struct {
 	folders  []capture.Folder // as the server listed them last
 	done     map[string]bool  // cursors of history that was read to its end
 	looked   int              // mails of history
+	ahead    int              // how many of them there are; 0 is not known
+	counted  bool             // ahead was found out
 }
 
 // New checks cfg and returns an Engine that is not running yet.

@@ -125,6 +125,10 @@ func (b *box) Heads(context.Context, []capture.Ref) ([]capture.Item, error) {
 	return nil, errors.New("nobody asks for header blocks without rules of a company")
 }
 
+func (b *box) Count(context.Context, string, time.Time) (int, error) {
+	return 0, errors.New("nobody counts without a history")
+}
+
 func (b *box) Watch(ctx context.Context, _ []string, changed func(string)) error {
 	b.mu.Lock()
 	b.watchers = append(b.watchers, changed)

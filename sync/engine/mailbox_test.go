@@ -261,6 +261,15 @@ func (b *mailbox) Heads(_ context.Context, refs []capture.Ref) ([]capture.Item, 
 	return items, nil
 }
 
+func (b *mailbox) Count(_ context.Context, folder string, since time.Time) (n int, err error) {
+	for _, m := range b.folder(folder).mails {
+		if !m.Received.Before(since) {
+			n++
+		}
+	}
+	return n, nil
+}
+
 // read finds the letter that a raw mail is.
 func (b *mailbox) read(r io.Reader) (*letter, error) {
 	var n int

@@ -139,7 +139,11 @@ func (e *Engine) scan(ctx context.Context, s scan, w wish) error {
 // past goes on with history until it is read or something else is due.
 func (e *Engine) past(ctx context.Context) error {
 	w := wish{set: e.cfg.Rules()}
-	for _, s := range history(e.folders, e.cfg.Folder, w) {
+	scans := history(e.folders, e.cfg.Folder, w)
+	if err := e.count(ctx, scans); err != nil {
+		return err
+	}
+	for _, s := range scans {
 		if e.done[s.cursor] {
 			continue
 		}
@@ -164,7 +168,37 @@ func (e *Engine) past(ctx context.Context) error {
 		}
 		e.done[s.cursor] = true
 	}
-	e.looked = 0
+	e.looked, e.ahead, e.counted = 0, 0, false
+	return nil
+}
+
+// count finds out how many mails of history there are, where none of them was looked at before.
+func (e *Engine) count(ctx context.Context, scans []scan) error {
+	if e.counted {
+		return nil
+	}
+	all, fresh := 0, true
+	for _, s := range scans {
+		if e.done[s.cursor] {
+			continue
+		}
+		cur, known, err := e.cfg.Ledger.Cursor(ctx, s.cursor)
+		if err != nil {
+			return fmt.Errorf("read cursor: %w", err)
+		}
+		if known {
+			fresh = fresh && cur.Next == read
+			continue
+		}
+		n, err := e.cfg.Source.Count(ctx, s.folder.Name, s.since)
+		if err != nil && !fault.Is(err, fault.FolderMissing) {
+			return err
+		}
+		all += n
+	}
+	if e.counted = true; fresh {
+		e.ahead = all
+	}
 	return nil
 }
 
@@ -180,7 +214,7 @@ func (e *Engine) finish(ctx context.Context, cursor string) error {
 // progress tells how much of the history was looked at.
 func (e *Engine) progress(n int) {
 	e.looked += n
-	e.cfg.Changed(Event{Scanning: true, History: e.looked})
+	e.cfg.Changed(Event{Scanning: true, History: e.looked, HistoryAll: e.ahead})
 }
 
 // reconcile once a day compares marks and rules of the last days with the ledger, and brings in
