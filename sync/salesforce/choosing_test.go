@@ -427,8 +427,42 @@ func TestE03ManyOpenRecords(t *testing.T) {
 	}
 }
 
+// TestE04OneLookUpForAHundredAddresses: who a hundred new addresses belong to, with the open
+// opportunities and cases of each, is one call, with and without the field for the mail's key.
+func TestE04OneLookUpForAHundredAddresses(t *testing.T) {
+	t.Parallel()
+	for _, keyed := range []bool{true, false} {
+		org := &salesforcetest.Org{MailKey: keyed}
+		d := newDesk(t, org)
+		account := org.AddAccount("Acme", "")
+		deal := org.AddOpportunity("Deal", account)
+		var addresses []string
+		for i := range 100 {
+			addresses = append(addresses, fmt.Sprintf("p%d@x.example", i))
+			if i%2 == 0 {
+				org.AddContact("Jane", addresses[i], account)
+			}
+		}
+		if _, err := d.Lookup(t.Context(), []string{"first@x.example"}); err != nil { // and what the user may do
+			t.Fatal(err)
+		}
+		before := d.org.Calls()
+		found, err := d.Lookup(t.Context(), addresses)
+		if n := d.org.Calls() - before; err != nil || n != 1 {
+			t.Errorf("key %v: %d calls, %v", keyed, n, err)
+		}
+		for i, addr := range addresses {
+			if p := found[addr]; len(p) != (i+1)%2 || len(p) == 1 && (len(p[0].Open) != 1 || p[0].Open[0].ID != deal) {
+				t.Errorf("key %v: %s is %+v", keyed, addr, p)
+			}
+		}
+	}
+}
+
 // TestE04LookUpsAreCounted: one look-up for a hundred new addresses with all that hangs on them.
-// Where Salesforce does not refuse doubles itself, the opportunities of accounts are a second one.
+// Where Salesforce does not refuse doubles itself, a mail may be saved as an e-mail or as a task: that
+// is asked in the same call, and a call takes five questions, so the opportunities of accounts are a
+// second one where there are accounts.
 func TestE04LookUpsAreCounted(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
