@@ -12,7 +12,8 @@ import (
 // button is Fyne's, with a ring when it has the focus and Enter as well as the space bar.
 type button struct {
 	widget.Button
-	ring *canvas.Rectangle
+	ring  *canvas.Rectangle
+	tight bool // one of many in a line
 }
 
 func newButton(text string, icon fyne.Resource, tapped func()) *button {
@@ -78,7 +79,7 @@ type buttonRenderer struct {
 // MinSize implements fyne.WidgetRenderer.
 func (r *buttonRenderer) MinSize() fyne.Size {
 	m := r.ringed.MinSize()
-	if r.b.Text != "" && r.b.Importance != widget.LowImportance {
+	if r.b.Text != "" && !r.b.tight && r.b.Importance != widget.LowImportance {
 		m.Width += 0.6 * theme.TextSize()
 	}
 	return m

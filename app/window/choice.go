@@ -30,6 +30,7 @@ func newTabs(list []*tab, chose func(id string)) *tabs {
 	t := &tabs{list: list, all: container.New(&wrap{gap: 6})}
 	for _, one := range list {
 		one.button = plain(one.name, func() { t.choose(one.id); chose(one.id) })
+		one.button.tight = true
 		t.all.Add(one.button)
 	}
 	return t

@@ -2,5 +2,7 @@
 
 package window
 
+import "context"
+
 // highContrast is not known here; people choose it under Settings.
-func highContrast() bool { return false }
+func highContrast(context.Context) bool { return false }

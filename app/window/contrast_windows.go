@@ -1,13 +1,14 @@
 package window
 
 import (
+	"context"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
 )
 
 // highContrast asks Windows, which answers in a HIGHCONTRASTW structure.
-func highContrast() bool {
+func highContrast(context.Context) bool {
 	const get, on = 0x0042, 0x0001 // SPI_GETHIGHCONTRAST, HCF_HIGHCONTRASTON
 	var answer struct {
 		size, flags uint32

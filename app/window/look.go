@@ -31,7 +31,7 @@ func (a *app) contrasts() {
 		return
 	}
 	a.tasks.Go(func() {
-		if a.cfg.Contrast() && a.ctx.Err() == nil {
+		if a.cfg.Contrast(a.ctx) && a.ctx.Err() == nil {
 			a.cfg.do(func() { a.strong = true; a.setLook(a.look) })
 		}
 	})

@@ -1,6 +1,8 @@
 package window
 
 import (
+	"image/color"
+
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/theme"
@@ -140,7 +142,38 @@ func (c *choice) FocusLost() {
 
 // CreateRenderer implements fyne.Widget.
 func (c *choice) CreateRenderer() fyne.WidgetRenderer {
-	return &ringed{WidgetRenderer: c.Select.CreateRenderer(), ring: c.ring}
+	r := &edged{ringed: ringed{WidgetRenderer: c.Select.CreateRenderer(), ring: c.ring}, edge: canvas.NewRectangle(color.Transparent)}
+	r.paint()
+	return r
+}
+
+// edged draws the edge of a field, which Fyne's own choice lacks.
+type edged struct {
+	ringed
+	edge *canvas.Rectangle
+}
+
+func (r *edged) paint() {
+	r.edge.StrokeColor, r.edge.StrokeWidth = theme.Color(theme.ColorNameInputBorder), 1
+	r.edge.CornerRadius = theme.Size(theme.SizeNameInputRadius)
+}
+
+// Layout implements fyne.WidgetRenderer.
+func (r *edged) Layout(s fyne.Size) {
+	r.ringed.Layout(s)
+	r.edge.Resize(s)
+}
+
+// Refresh implements fyne.WidgetRenderer.
+func (r *edged) Refresh() {
+	r.ringed.Refresh()
+	r.paint()
+	r.edge.Refresh()
+}
+
+// Objects implements fyne.WidgetRenderer.
+func (r *edged) Objects() []fyne.CanvasObject {
+	return append(r.WidgetRenderer.Objects(), r.edge, r.ring)
 }
 
 // TypedKey implements fyne.Focusable. Enter opens the list, as the space bar does.

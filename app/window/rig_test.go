@@ -80,7 +80,7 @@ func newRig(t *testing.T, s stage) *rig {
 	ctx, cancel := context.WithCancel(context.Background())
 	r.a = newApp(ctx, f, w, Config{Dir: dir, Lang: s.lang, Version: "0.1.0", Page: s.page,
 		Now: func() time.Time { return now }, Browse: func(u string) error { r.opens = append(r.opens, u); return nil },
-		do: func(f func()) { r.work <- f }, texts: s.texts, hasFont: fonts, Contrast: func() bool { return s.contrast }})
+		do: func(f func()) { r.work <- f }, texts: s.texts, hasFont: fonts, Contrast: func(context.Context) bool { return s.contrast }})
 	w.Resize(s.size)
 	r.a.start()
 	t.Cleanup(func() { r.end(cancel) })

@@ -5,6 +5,7 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/widget"
 
 	"hawser/app/control"
@@ -16,7 +17,7 @@ func head(name, purpose string) fyne.CanvasObject { return rows(-8, cardTitle(na
 
 // setting is a line with a name and something to set.
 func setting(name string, o fyne.CanvasObject) fyne.CanvasObject {
-	return container.New(&flex{least: 240, front: true}, label(name), o)
+	return container.New(layout.NewCustomPaddedLayout(3, 3, 0, 0), container.New(&flex{least: 240, front: true}, label(name), o))
 }
 
 // locked says that the company decides something.

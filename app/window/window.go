@@ -44,8 +44,8 @@ type Config struct {
 	Browse func(address string) error
 	// Start starts an agent where none runs; nil where that is not possible.
 	Start func() error
-	// Contrast reports whether the desktop shows high contrast; nil is no. It may block.
-	Contrast func() bool
+	// Contrast reports whether the desktop shows high contrast; nil is no. It may block until ctx ends.
+	Contrast func(ctx context.Context) bool
 	Now      func() time.Time // nil is time.Now
 	Log      *slog.Logger     // nil discards
 
