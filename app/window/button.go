@@ -44,6 +44,7 @@ func quiet(text string, tapped func()) *button {
 func (b *button) FocusGained() {
 	b.Button.FocusGained()
 	lit(b.ring, true)
+	reveal(b)
 }
 
 // FocusLost implements fyne.Focusable.

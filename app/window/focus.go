@@ -88,6 +88,12 @@ func newField(hint string) *field {
 	return f
 }
 
+// FocusGained implements fyne.Focusable.
+func (f *field) FocusGained() {
+	f.Entry.FocusGained()
+	reveal(f)
+}
+
 // TypedKey implements fyne.Focusable.
 func (f *field) TypedKey(ev *fyne.KeyEvent) {
 	if !pass(f, ev) {
@@ -112,6 +118,7 @@ func newCheck(text string, changed func(bool)) *check {
 func (c *check) FocusGained() {
 	c.Check.FocusGained()
 	lit(c.ring, !c.Disabled())
+	reveal(c)
 }
 
 // FocusLost implements fyne.Focusable.

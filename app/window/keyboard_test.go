@@ -54,6 +54,7 @@ func TestM01KeyboardReachesEverything(t *testing.T) {
 					t.Fatal("the focus is lost")
 				}
 				reached[f] = true
+				inView(t, roots[0], f)
 				visibleFocus(t, c, f, seen)
 			}
 			for _, f := range want {
@@ -62,6 +63,19 @@ func TestM01KeyboardReachesEverything(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// inView fails when what has the focus is scrolled out of view.
+func inView(t *testing.T, root fyne.CanvasObject, f fyne.Focusable) {
+	t.Helper()
+	d, o := fyne.CurrentApp().Driver(), f.(fyne.CanvasObject)
+	around, _ := scrollsTo(root, o)
+	for _, s := range around {
+		y, high := d.AbsolutePositionForObject(o).Y-d.AbsolutePositionForObject(s).Y, s.Size().Height
+		if y < 0 || y+min(o.Size().Height, high/2) > high {
+			t.Errorf("%T %q has the focus out of view: at %v of %v", f, nameFocus(f), y, high)
+		}
 	}
 }
 

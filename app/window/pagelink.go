@@ -53,7 +53,10 @@ func (l *pageLink) paint(hovered bool) {
 func (l *pageLink) Tapped(*fyne.PointEvent) { l.tapped() }
 
 // FocusGained implements fyne.Focusable.
-func (l *pageLink) FocusGained() { lit(l.ring, true) }
+func (l *pageLink) FocusGained() {
+	lit(l.ring, true)
+	reveal(l)
+}
 
 // FocusLost implements fyne.Focusable.
 func (l *pageLink) FocusLost() { lit(l.ring, false) }

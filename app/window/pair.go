@@ -132,6 +132,7 @@ func (c *choice) pick(i int) {
 func (c *choice) FocusGained() {
 	c.Select.FocusGained()
 	lit(c.ring, true)
+	reveal(c)
 }
 
 // FocusLost implements fyne.Focusable.
