@@ -32,6 +32,8 @@ type rowList struct {
 	end     func()      // nil, or called when the last row comes into view
 	ring    *canvas.Rectangle
 	quiet   bool
+
+	following bool // the row at is about to be chosen
 }
 
 // newRowList makes a list of length() rows.
@@ -85,8 +87,24 @@ func (l *rowList) TypedKey(ev *fyne.KeyEvent) {
 		at = n - 1
 	}
 	if at = max(0, min(n-1, at)); at != l.at {
-		l.Select(at)
+		l.at = at
+		l.follow()
 	}
+}
+
+// follow chooses the row where the keys have led, once for each frame: a key that is held would
+// otherwise keep everything from being drawn on a slow computer.
+func (l *rowList) follow() {
+	if l.following {
+		return
+	}
+	l.following = true
+	fyne.Do(func() {
+		l.following = false
+		if l.at < l.Length() {
+			l.Select(l.at)
+		}
+	})
 }
 
 // FocusGained implements fyne.Focusable.
@@ -202,8 +220,12 @@ func (d *rowRenderer) Layout(s fyne.Size) {
 		o.Resize(fyne.NewSize(w, h))
 		o.Move(fyne.NewPos(x, y))
 	}
+	text := func(l *widget.Label, y, w float32) {
+		fit(l, w)
+		place(l, left, y, max(0, w), high)
+	}
 	place(d.right, s.Width-d.rightMin.Width, mid-high+8, d.rightMin.Width, high)
-	place(d.title, left, mid-high+6, max(0, s.Width-left-d.rightMin.Width), high)
+	text(d.title, mid-high+6, s.Width-left-d.rightMin.Width)
 	end := s.Width
 	if v.Badge != "" {
 		end -= d.badgeMin.Width
@@ -214,7 +236,7 @@ func (d *rowRenderer) Layout(s fyne.Size) {
 		end -= side - 2
 		place(d.clip, end, mid+4, side-4, side-4)
 	}
-	place(d.sub, left, mid-7, max(0, end-left), high)
+	text(d.sub, mid-7, end-left)
 }
 
 // Refresh implements fyne.WidgetRenderer.
@@ -233,10 +255,27 @@ func (d *rowRenderer) Refresh() {
 	show(d.badge, v.Badge != "")
 	show(d.pill, v.Badge != "")
 	for _, o := range d.Objects() {
-		o.Refresh()
+		if o != d.title && o != d.sub {
+			o.Refresh()
+		}
 	}
 	d.rightMin, d.badgeMin = d.right.MinSize(), d.badge.MinSize()
 	d.Layout(d.r.Size())
+	d.title.Refresh()
+	d.sub.Refresh()
+}
+
+// fit lets a text be cut only where it has to be: looking for the place takes much longer than knowing
+// that it has room.
+func fit(l *widget.Label, width float32) {
+	cut := fyne.TextTruncateOff
+	if fyne.MeasureText(l.Text, theme.TextSize(), l.TextStyle).Width+2*theme.InnerPadding() > width {
+		cut = fyne.TextTruncateEllipsis
+	}
+	if l.Truncation != cut {
+		l.Truncation = cut
+		l.Refresh()
+	}
 }
 
 // tick is the box at the front of a row.
