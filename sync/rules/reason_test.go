@@ -28,7 +28,7 @@ func TestEveryReasonHasAText(t *testing.T) {
 		}
 		for _, r := range rules.Reasons {
 			id := "reason." + string(r)
-			if s, ok := texts[id].(string); !ok || !strings.HasSuffix(s, ".") {
+			if s, ok := texts[id].(string); !ok || !strings.HasSuffix(s, ".") && !strings.HasSuffix(s, "。") {
 				t.Errorf("%s: %s = %v", name, id, texts[id])
 			}
 			delete(texts, id)
