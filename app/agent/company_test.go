@@ -219,12 +219,17 @@ func TestFeatureA07Activation(t *testing.T) {
 		t.Errorf("why says: %s%s", out.stdout, out.stderr)
 	}
 	c.user.kill() // a proven identity outlives a crash
-	c.user.start()
-	c.state(control.Waiting, 10*time.Second)
+	p := startPanel(t, c.user.address())
+	c.user.launchWithIcon()
+	c.state(control.Waiting, 20*time.Second)
+	p.shows(t, "paused", "Waiting")
 	enabled := time.Now()
 	c.provision(companyName, "")
 	c.await(1, time.Minute)
-	t.Logf("enabled, and saved %v later", time.Since(enabled))
+	p.shows(t, "up-to-date", "Up to date")
+	if took := time.Since(enabled); took > time.Minute {
+		t.Errorf("enabled, and green %v later", took)
+	}
 	if s := c.user.status(); s.Company.Stage != control.StageActive || s.Company.Name != companyName {
 		t.Errorf("the company is shown as %+v", s.Company)
 	}
