@@ -319,12 +319,17 @@ func (a *app) loading(what string) fyne.CanvasObject {
 	return container.NewVBox(gapOf(gapLarge), container.NewCenter(turn), text)
 }
 
-// trouble is what stands where an answer was a fault.
+// trouble is what stands where a list would, when its answer was a fault.
 func (a *app) trouble(err error, again func()) fyne.CanvasObject {
+	return container.NewVScroll(a.troubled(err, again))
+}
+
+// troubled is what stands on a page where an answer was a fault.
+func (a *app) troubled(err error, again func()) fyne.CanvasObject {
 	f := faultOf(err)
 	head, body, fix := a.loc.Fault(f.Code)
 	if f.Detail != "" {
 		head = fmt.Sprintf("%s (%s)", head, f.Detail)
 	}
-	return container.NewVScroll(empty(glyphAlert, head, body+" "+fix, plain(a.t("window.again"), again)))
+	return empty(glyphAlert, head, body+" "+fix, plain(a.t("window.again"), again))
 }

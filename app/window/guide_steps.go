@@ -141,7 +141,7 @@ func (g *guide) choose() fyne.CanvasObject {
 		func(c control.Chosen, err error) {
 			box.Objects = nil
 			if err != nil {
-				box.Objects = []fyne.CanvasObject{a.trouble(err, func() { g.draw(stepChoose) })}
+				box.Objects = []fyne.CanvasObject{card(a.troubled(err, func() { g.draw(stepChoose) }))}
 			} else {
 				box.Objects = []fyne.CanvasObject{g.ways(c)}
 			}

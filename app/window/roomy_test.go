@@ -30,6 +30,9 @@ func roomy(r *rig, root fyne.CanvasObject) {
 			if o.Content.MinSize().Width > o.Size().Width+1 && o.Direction != container.ScrollHorizontalOnly {
 				t.Errorf("what scrolls is %.0f wide, where there are %.0f", o.Content.MinSize().Width, o.Size().Width)
 			}
+			if least := min(o.Content.MinSize().Height, 4*theme.TextSize()); o.Size().Height+1 < least && o.Direction != container.ScrollHorizontalOnly && o.Direction != container.ScrollNone {
+				t.Errorf("what scrolls has a height of %.0f, where %.0f are needed to see anything", o.Size().Height, least)
+			}
 			return true
 		case *row:
 			roomyRow(t, o)

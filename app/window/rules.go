@@ -72,7 +72,7 @@ func (r *rulesPage) came(c control.Chosen, err error) {
 		for _, p := range r.parts {
 			p.Objects = nil
 		}
-		r.put("automatic", card(r.a.trouble(err, r.opened)))
+		r.put("automatic", card(r.a.troubled(err, r.opened)))
 		return
 	}
 	r.chosen, r.draft, r.loaded = c, clone(c.Choices), true

@@ -49,6 +49,7 @@ func scenes() []scene {
 		{"guide-code-wrong", stage{status: &control.Status{State: control.NotEnrolled}}, wrongCode},
 		{"guide-wait", stage{status: freshStatus(true, true)}, nil},
 		{"guide-choose", stage{}, openGuide},
+		{"guide-choose-trouble", stage{agent: failing("chosen", fault.Internal)}, openGuide},
 		{"guide-try", stage{}, toTry},
 		{"guide-done", stage{}, func(r *rig) { r.a.setUp(); r.a.guide.move(stepDone) }},
 		{"home", stage{}, nil},
