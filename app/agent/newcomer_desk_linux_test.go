@@ -263,15 +263,37 @@ func (n *newcomer) leads(key string) {
 // painted reports whether a part of the window has a pixel of one of some colours.
 func (n *newcomer) painted(where image.Rectangle, colours []string) bool {
 	n.t.Helper()
-	wide, rgb := n.rows(n.picture())
-	for y := where.Min.Y; y < where.Max.Y && 3*wide*(y+1) <= len(rgb); y++ {
-		for x := where.Min.X; x < min(where.Max.X, wide); x++ {
-			if slices.Contains(colours, string(rgb[3*(y*wide+x):][:3])) {
-				return true
-			}
+	for pixel := range slices.Chunk(n.cut(n.picture(), where), 3) {
+		if slices.Contains(colours, string(pixel)) {
+			return true
 		}
 	}
 	return false
+}
+
+// tabsTo presses the Tab key until the ring of the focus is seen in a part of the window, which is
+// beside something that can be worked and has nothing else in it.
+func (n *newcomer) tabsTo(what string, beside image.Rectangle) {
+	n.t.Helper()
+	bare := n.cut(n.steady(), beside)
+	for range 20 {
+		n.keys("Tab")
+		if !bytes.Equal(n.cut(n.steady(), beside), bare) {
+			return
+		}
+	}
+	n.shot("failed")
+	n.t.Fatalf("the Tab key does not lead to %s", what)
+}
+
+// cut is a part of a picture.
+func (n *newcomer) cut(picture []byte, where image.Rectangle) (part []byte) {
+	n.t.Helper()
+	wide, rgb := n.rows(picture)
+	for y := where.Min.Y; y < where.Max.Y; y++ {
+		part = append(part, rgb[3*(y*wide+where.Min.X):3*(y*wide+where.Max.X)]...)
+	}
+	return part
 }
 
 // rows are the pixels of a picture, three bytes each, and how many of them make a row.
