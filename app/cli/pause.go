@@ -13,6 +13,9 @@ import (
 // stopTime is how long an agent that agreed to stop may take to finish what it is doing.
 const stopTime = 15 * time.Second
 
+// stopStep is how often it is looked whether it has ended.
+const stopStep = 20 * time.Millisecond
+
 // did is the JSON of a command that has nothing else to show.
 type did struct {
 	Done  string    `json:"done"`
@@ -108,14 +111,18 @@ func (a *app) stopCmd() *cobra.Command {
 		}
 		wait, cancel := context.WithTimeout(ctx, stopTime)
 		defer cancel()
-		err := c.Watch(wait, func(control.Status) error { return nil })
-		switch {
-		case fault.Is(err, fault.NotRunning):
-			return nil
-		case ctx.Err() == nil && wait.Err() != nil:
-			return fault.New(fault.Stalled, "stop", err)
+		_ = c.Watch(wait, func(control.Status) error { return nil }) // ends a moment before the socket does
+		for {
+			switch _, err := a.agent(wait); {
+			case fault.Is(err, fault.NotRunning):
+				return nil
+			case ctx.Err() != nil:
+				return ctx.Err()
+			case wait.Err() != nil:
+				return fault.New(fault.Stalled, "stop", err)
+			}
+			time.Sleep(stopStep)
 		}
-		return err
 	})
 }
 
