@@ -2,7 +2,6 @@ package window
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"fyne.io/fyne/v2"
@@ -326,10 +325,6 @@ func (a *app) trouble(err error, again func()) fyne.CanvasObject {
 
 // troubled is what stands on a page where an answer was a fault.
 func (a *app) troubled(err error, again func()) fyne.CanvasObject {
-	f := faultOf(err)
-	head, body, fix := a.loc.Fault(f.Code)
-	if f.Detail != "" {
-		head = fmt.Sprintf("%s (%s)", head, f.Detail)
-	}
+	head, body, fix := a.told(faultOf(err))
 	return empty(glyphAlert, head, body+" "+fix, plain(a.t("window.again"), again))
 }

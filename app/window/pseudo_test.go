@@ -104,7 +104,7 @@ func foreign(t *testing.T) []string {
 	if err := json.Unmarshal(raw, &tree); err != nil {
 		t.Fatal(err)
 	}
-	known := []string{"Hawser", "English", "Deutsch", "Français", "Español", "日本語", "salary", "merger", "offer", "0.1.0", "Angebot 2231.eml", "Re- Delivery window.eml", "4711-0815", "<canary@example.com>", "hawserd.example"}
+	known := []string{"Hawser", "English", "Deutsch", "Français", "Español", "日本語", "salary", "merger", "offer", "0.1.0", "Angebot 2231.eml", "Re- Delivery window.eml", "4711-0815", "<canary@example.com>", "hawserd.example", "(internal)"}
 	word := regexp.MustCompile(`^[a-z][a-z-]*$`)
 	var collect func(any)
 	collect = func(v any) {

@@ -109,10 +109,7 @@ func (s *signer) refused(f *fault.Error) {
 		s.put(rows(0))
 		return
 	}
-	title, body, fix := a.loc.Fault(f.Code)
-	if f.Detail != "" {
-		title += " (" + oneLine(f.Detail) + ")"
-	}
+	title, body, fix := a.told(f)
 	t := toneError
 	if slices.Contains(forIT, f.Code) {
 		t = toneWarning

@@ -2,7 +2,6 @@ package window
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net/url"
 	"slices"
@@ -358,25 +357,6 @@ func (a *app) tell(call func(context.Context, control.Agent) error, done func())
 				done()
 			}
 		})
-}
-
-// sorry says what went wrong and what to do, in one paragraph.
-func (a *app) sorry(err error) string {
-	f := faultOf(err)
-	title, body, fix := a.loc.Fault(f.Code)
-	if f.Detail != "" {
-		title += " (" + f.Detail + ")"
-	}
-	return sentences(title, body, fix)
-}
-
-// faultOf is the fault in err; one that is none counts as internal.
-func faultOf(err error) *fault.Error {
-	var f *fault.Error
-	if errors.As(err, &f) {
-		return f
-	}
-	return fault.New(fault.Internal, "window", err)
 }
 
 // browse opens an address of the agent's in the browser. Only https is opened: what Salesforce and

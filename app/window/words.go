@@ -2,11 +2,14 @@ package window
 
 import (
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"strings"
 	"unicode"
 
 	"fyne.io/fyne/v2/lang"
+
+	"hawser/sync/fault"
 )
 
 // unbroken closes French quotation marks up. Fyne breaks lines at spaces that must not be broken
@@ -61,4 +64,31 @@ func nameOf(from string) string {
 		return oneLine(strings.Trim(name, `"`))
 	}
 	return oneLine(from)
+}
+
+// sorry says what went wrong and what to do, in one paragraph.
+func (a *app) sorry(err error) string {
+	title, body, fix := a.told(faultOf(err))
+	return sentences(title, body, fix)
+}
+
+// told is a fault in words: its title has the detail, or the code where support asks for it.
+func (a *app) told(f *fault.Error) (title, body, fix string) {
+	title, body, fix = a.loc.Fault(f.Code)
+	switch {
+	case f.Detail != "":
+		title += " (" + oneLine(f.Detail) + ")"
+	case f.Code.Class() == fault.Bug:
+		title += " (" + string(f.Code) + ")"
+	}
+	return title, body, fix
+}
+
+// faultOf is the fault in err; one that is none counts as internal.
+func faultOf(err error) *fault.Error {
+	var f *fault.Error
+	if errors.As(err, &f) {
+		return f
+	}
+	return fault.New(fault.Internal, "window", err)
 }
