@@ -238,7 +238,9 @@ func (p *page) attributes(tag atom.Atom, z *html.Tokenizer) {
 		case name == "class" && tag == atom.P && strings.HasPrefix(v, "Mso"):
 			style = "margin: 0; " + style // which Outlook says in a style sheet
 		case tag == atom.A && name == "href":
-			p.out.WriteString(` href="` + escape(address(v)) + `"`)
+			if to := address(v); to != "" {
+				p.out.WriteString(` href="` + escape(to) + `"`)
+			}
 		case slices.Contains(looks, name):
 			p.out.WriteString(" " + name + `="` + escape(v) + `"`)
 		}
@@ -249,7 +251,8 @@ func (p *page) attributes(tag atom.Atom, z *html.Tokenizer) {
 }
 
 // address returns a link's address as browsers read it, written as RFC 3986 wants it: the sanitiser
-// drops what it cannot parse, and a link to a file would be lost for a space in its name.
+// drops what it cannot parse, and a link to a file would be lost for a space in its name. It is empty
+// for one without a host: browsers would look for that in the page on which it stands, Salesforce.
 func address(s string) string {
 	s = strings.TrimSpace(s)
 	var b strings.Builder
@@ -263,6 +266,10 @@ func address(s string) string {
 		default:
 			b.WriteByte(c)
 		}
+	}
+	scheme, rest, _ := strings.Cut(b.String(), ":")
+	if web := strings.EqualFold(scheme, "http") || strings.EqualFold(scheme, "https"); web && !strings.HasPrefix(rest, "//") {
+		return ""
 	}
 	return b.String()
 }

@@ -29,6 +29,7 @@ func TestPageKeepsWhatIsRead(t *testing.T) {
 		{`<a href="https://例え.example/ü?q=é">i</a>`, `<a href="https://%E4%BE%8B%E3%81%88.example/%C3%BC?q=é" rel="noreferrer">i</a>`},
 		{`<a href="mailto:a@b.example?subject=x">m</a>`, `<a href="mailto:a@b.example?subject=x" rel="noreferrer">m</a>`},
 		{`<a href="javascript:alert(1)">j</a><a href="//x.example/">r</a><a href="#top">t</a>`, `<a>j</a><a>r</a><a>t</a>`},
+		{`<a href="http:">a</a><a href="HTTPS:x">b</a><a href="https:/setup/x">c</a>`, `<a>a</a><a>b</a><a>c</a>`},
 		{`<p style="color: red; position:fixed; font-weight:bold">s</p>`, `<p style="color: red; font-weight: bold">s</p>`},
 		{`<p style="background:url(https://x.example/p.gif)">s</p>`, `<p>s</p>`},
 		{`<p class=MsoNormal style="color:red">o<p class="MsoNormal">p<p class=x>q`, `<p style="margin: 0; color: red">o</p><p style="margin: 0">p</p><p>q</p>`},
