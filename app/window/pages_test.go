@@ -40,6 +40,11 @@ func TestC02C04Pick(t *testing.T) {
 	s.Counts.Captured += 2
 	r.agent.Set(s)
 	r.until("the states", func() bool { return c.mails[0].State == "captured" && c.view.mail.State == "captured" })
+	for _, s := range texts(c.view.all) {
+		if s.text == r.a.t("window.view-why") || s.text == r.a.t("window.verdict-save") {
+			t.Errorf("of a saved mail the preview says %q", s.text)
+		}
+	}
 	if c.list.at != 3 || c.view.mail.Ref != "ref-3" {
 		t.Errorf("the list went to %d, the mail in view is %s", c.list.at, c.view.mail.Ref)
 	}

@@ -2,6 +2,7 @@ package window
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"fyne.io/fyne/v2"
@@ -76,7 +77,7 @@ func (p *preview) draw(v control.Preview) {
 	head := bold(a.subject(v.Mail.Subject))
 	head.SizeName = theme.SizeNameSubHeadingText
 	all := rows(gapSmall, head, p.people(v), p.verdict(v))
-	if v.Mail.State != "captured" {
+	if !p.under() {
 		all.Add(aligned(cols(0, quiet(a.t("window.view-why"), func() { a.whyNot(v.Mail.Ref) }))))
 	}
 	all.Add(p.records(v))
@@ -103,6 +104,11 @@ func (p *preview) people(v control.Preview) fyne.CanvasObject {
 	return list
 }
 
+// under reports whether the mail in view is on its way to Salesforce, or there.
+func (p *preview) under() bool {
+	return slices.Contains([]string{"captured", "waiting", "sending"}, p.mail.State)
+}
+
 // verdict says what would happen, and why.
 func (p *preview) verdict(v control.Preview) fyne.CanvasObject {
 	a := p.a
@@ -113,8 +119,7 @@ func (p *preview) verdict(v control.Preview) fyne.CanvasObject {
 	case "filtered":
 		t, head, body = toneNeutral, a.t("window.verdict-filtered"), a.reason(v.Why)
 	}
-	switch p.mail.State {
-	case "captured", "waiting", "sending": // it is beyond what would be
+	if p.under() { // it is beyond what would be
 		head, t = a.badge(p.mail.State)
 		body = a.t("window.object-" + strings.ToLower(v.Object))
 	}
