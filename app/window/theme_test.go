@@ -134,6 +134,10 @@ func TestM03ContrastAsDrawn(t *testing.T) {
 // measured measures the texts of the topmost layer in a picture of the window.
 func measured(r *rig, img image.Image, least float64) {
 	r.t.Helper()
+	shot, ok := img.(*image.NRGBA)
+	if !ok {
+		r.t.Fatalf("a picture of %T", img)
+	}
 	roots := r.roots()
 	size := r.a.win.Canvas().Size()
 	n := 0
@@ -145,7 +149,7 @@ func measured(r *rig, img image.Image, least float64) {
 		counts := map[color.NRGBA]int{}
 		for y := i.at.Min.Y; y < i.at.Max.Y; y++ {
 			for x := i.at.Min.X; x < i.at.Max.X; x++ {
-				counts[color.NRGBAModel.Convert(img.At(x, y)).(color.NRGBA)]++
+				counts[shot.NRGBAAt(x, y)]++
 			}
 		}
 		var ground color.NRGBA
