@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"image"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -223,6 +224,11 @@ func (n *newcomer) answers() {
 	})
 }
 
+func gone(path string) bool {
+	_, err := os.Stat(path)
+	return os.IsNotExist(err)
+}
+
 // pausesAndQuits does what the name says, in the icon's menu.
 func (n *newcomer) pausesAndQuits() {
 	n.t.Helper()
@@ -244,5 +250,8 @@ func (n *newcomer) pausesAndQuits() {
 	}
 	if !n.demo.ProcessState.Success() || !strings.Contains(n.said.String(), "Hawser was quit") {
 		n.t.Errorf("the demo ended with %v", n.demo.ProcessState)
+	}
+	if home := filepath.Dir(filepath.Dir(n.socket)); !gone(home) {
+		n.t.Errorf("the demo left %s behind", home)
 	}
 }

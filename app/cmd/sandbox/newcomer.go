@@ -80,10 +80,19 @@ func (w *world) addDouble() {
 	}
 }
 
-// closeWindows ends what the agent has started and left behind: it is in the agent's process group.
+// closeWindows ends what the agent has started and left behind, which is in the agent's process group,
+// and waits for it: a window writes into the home folder as it ends.
 func (w *world) closeWindows() {
-	if w.fresh {
-		_ = syscall.Kill(-w.proc.Process.Pid, syscall.SIGTERM) // there may be none
+	if !w.fresh {
+		return
+	}
+	group := -w.proc.Process.Pid
+	_ = syscall.Kill(group, syscall.SIGTERM) // there may be none
+	for end := time.Now().Add(5 * time.Second); syscall.Kill(group, 0) == nil; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			_ = syscall.Kill(group, syscall.SIGKILL)
+			return
+		}
 	}
 }
 
