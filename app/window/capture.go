@@ -7,7 +7,6 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/layout"
-	"fyne.io/fyne/v2/widget"
 
 	"hawser/app/control"
 	"hawser/sync/capture"
@@ -311,11 +310,9 @@ func (a *app) subject(s string) string {
 
 // loading is what stands where an answer is awaited.
 func (a *app) loading(what string) fyne.CanvasObject {
-	turn := widget.NewActivity()
-	turn.Start()
 	text := muted(what)
 	text.Alignment = fyne.TextAlignCenter
-	return container.NewVBox(gapOf(gapLarge), container.NewCenter(turn), text)
+	return container.NewVBox(gapOf(gapLarge), container.NewCenter(newTurn()), text)
 }
 
 // trouble is what stands where a list would, when its answer was a fault.

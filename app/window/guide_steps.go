@@ -5,7 +5,6 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/widget"
 
 	"hawser/app/control"
 	"hawser/auth/secret"
@@ -122,15 +121,13 @@ func (g *guide) whereIs(side string, words func(control.App) string) fyne.Canvas
 // wait shows what the company has not done yet; it goes on by itself.
 func (g *guide) wait() fyne.CanvasObject {
 	a := g.a
-	turn := widget.NewActivity()
-	turn.Start()
 	co := a.status.Company
 	words := rows(-6, bold(oneLine(co.Name)), label(a.t("company."+co.Stage)))
 	if co.Fault != "" {
 		title, body, fix := a.loc.Fault(co.Fault)
 		words.Add(label(sentences(title, body, fix)))
 	}
-	return g.frame(stepWait, tinted(toneBusy, container.NewBorder(nil, nil, container.NewVBox(turn), nil, words)))
+	return g.frame(stepWait, tinted(toneBusy, container.NewBorder(nil, nil, container.NewVBox(newTurn()), nil, words)))
 }
 
 // choose asks what may be captured.

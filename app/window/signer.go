@@ -7,7 +7,6 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/widget"
 
 	"hawser/app/control"
 	"hawser/sync/fault"
@@ -86,8 +85,6 @@ func (s *signer) step(ctx context.Context, st control.SignInStep) {
 	if st.Step == "done" {
 		return
 	}
-	turn := widget.NewActivity()
-	turn.Start()
 	words := rows(-4, label(a.t("signin."+st.Step)))
 	if st.URL != "" {
 		address := caption(st.URL)
@@ -95,7 +92,7 @@ func (s *signer) step(ctx context.Context, st control.SignInStep) {
 		words.Add(address)
 		words.Add(cols(0, quiet(a.t("window.copy-address"), func() { a.copy(st.URL) })))
 	}
-	s.put(tinted(toneBusy, rows(8, container.NewBorder(nil, nil, container.NewVBox(turn), nil, words),
+	s.put(tinted(toneBusy, rows(8, container.NewBorder(nil, nil, container.NewVBox(newTurn()), nil, words),
 		aligned(buttons(plain(a.t("window.cancel"), func() {
 			s.stop()
 			s.put(rows(0))
