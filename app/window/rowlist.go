@@ -33,7 +33,8 @@ type rowList struct {
 	ring    *canvas.Rectangle
 	quiet   bool
 
-	following bool // the row at is about to be chosen
+	following bool            // the row at is about to be chosen
+	resting   *fyne.Animation // nil, or runs until what the keys have chosen is told
 }
 
 // newRowList makes a list of length() rows.
@@ -49,8 +50,12 @@ func newRowList(length func() int, view func(i int) rowView) *rowList {
 	}
 	l.OnSelected = func(i int) {
 		l.at = i
-		if l.chosen != nil && !l.quiet {
-			l.chosen(i)
+		switch {
+		case l.chosen == nil || l.quiet:
+		case l.following:
+			l.tellLater()
+		default:
+			l.tell()
 		}
 	}
 	l.HideSeparators = true
@@ -58,60 +63,16 @@ func newRowList(length func() int, view func(i int) rowView) *rowList {
 	return l
 }
 
-// TypedKey implements fyne.Focusable.
-func (l *rowList) TypedKey(ev *fyne.KeyEvent) {
-	n := l.Length()
-	if pass(l, ev) || n == 0 {
-		return
-	}
-	at := l.at
-	switch ev.Name {
-	case fyne.KeySpace, fyne.KeyReturn, fyne.KeyEnter:
-		if l.checked != nil {
-			l.checked(l.at)
-			l.RefreshItem(l.at)
-			return
-		}
-		l.Select(l.at)
-	case fyne.KeyDown:
-		at++
-	case fyne.KeyUp:
-		at--
-	case fyne.KeyPageDown:
-		at += 10
-	case fyne.KeyPageUp:
-		at -= 10
-	case fyne.KeyHome:
-		at = 0
-	case fyne.KeyEnd:
-		at = n - 1
-	}
-	if at = max(0, min(n-1, at)); at != l.at {
-		l.at = at
-		l.follow()
-	}
-}
-
-// follow chooses the row where the keys have led, once for each frame: a key that is held would
-// otherwise keep everything from being drawn on a slow computer.
-func (l *rowList) follow() {
-	if l.following {
-		return
-	}
-	l.following = true
-	fyne.Do(func() {
-		l.following = false
-		if l.at < l.Length() {
-			l.Select(l.at)
-		}
-	})
-}
-
 // FocusGained implements fyne.Focusable.
 func (l *rowList) FocusGained() { lit(l.ring, true) }
 
-// FocusLost implements fyne.Focusable.
-func (l *rowList) FocusLost() { lit(l.ring, false) }
+// FocusLost implements fyne.Focusable. Whoever goes on to what is said about a row means the chosen one.
+func (l *rowList) FocusLost() {
+	lit(l.ring, false)
+	if l.stopResting() {
+		l.tell()
+	}
+}
 
 // CreateRenderer implements fyne.Widget.
 func (l *rowList) CreateRenderer() fyne.WidgetRenderer {
@@ -132,6 +93,7 @@ func (l *rowList) keep(i, added int) {
 
 // reset goes to the top with nothing chosen, after the rows became others.
 func (l *rowList) reset() {
+	l.stopResting()
 	l.at = 0
 	l.UnselectAll()
 	l.Refresh()
