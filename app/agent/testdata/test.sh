@@ -4,6 +4,6 @@ set -eu
 cd "$(git rev-parse --show-toplevel 2>/dev/null || dirname "$0")"
 
 make --no-print-directory check
-CGO_ENABLED=1 go vet ./app/window ./app/cmd/hawser-window # what is compiled only with C
+CGO_ENABLED=1 go vet -trimpath ./app/window ./app/cmd/hawser-window # what is compiled only with C, as the tests build it
 go test -timeout 30m ./...
 make --no-print-directory cross
