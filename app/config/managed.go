@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"slices"
+
+	"hawser/sync/fault"
 )
 
 // Managed is what the administrators of this computer decided, by the keys of config.json: presets,
@@ -71,4 +73,11 @@ func ParseManaged(raw []byte, path string) (Managed, error) {
 		return Managed{}, invalid(path + ": " + position(raw, err))
 	}
 	return l.manage(), nil
+}
+
+// unread refuses to go on without a policy that is there: Hawser would do what it forbids.
+func unread(path string, err error) error {
+	f := fault.New(fault.ConfigInvalid, "read policy", err)
+	f.Detail = path + " cannot be read"
+	return f
 }

@@ -2,7 +2,6 @@ package config
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"os/user"
@@ -31,7 +30,7 @@ func LoadManaged() (Managed, error) {
 			continue
 		}
 		if err != nil {
-			return Managed{}, fmt.Errorf("read policy: %w", err)
+			return Managed{}, unread(path, err)
 		}
 		var l levels
 		if _, err := plist.Unmarshal(raw, &l); err != nil {

@@ -2,7 +2,6 @@ package config
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 )
@@ -21,7 +20,7 @@ func loadManaged(path string) (Managed, error) {
 		return Managed{}, nil
 	}
 	if err != nil {
-		return Managed{}, fmt.Errorf("read policy: %w", err)
+		return Managed{}, unread(path, err)
 	}
 	if info.Mode().Perm()&0o022 != 0 {
 		return Managed{}, invalid(path + " may be written by others than its owner")
@@ -31,7 +30,7 @@ func loadManaged(path string) (Managed, error) {
 	}
 	raw, err := os.ReadFile(path)
 	if err != nil {
-		return Managed{}, fmt.Errorf("read policy: %w", err)
+		return Managed{}, unread(path, err)
 	}
 	return ParseManaged(raw, path)
 }

@@ -25,4 +25,7 @@ func TestK02FileOfAnybody(t *testing.T) {
 	if _, err := loadManaged(path); !refusal(err, "others") {
 		t.Errorf("a file of everybody: %v", err)
 	}
+	if _, err := loadManaged(filepath.Join(path, "below-a-file")); !refusal(err, "cannot be read") {
+		t.Errorf("a file that cannot be read: %v", err)
+	}
 }

@@ -2,7 +2,6 @@ package config
 
 import (
 	"errors"
-	"fmt"
 
 	"golang.org/x/sys/windows/registry"
 )
@@ -18,7 +17,7 @@ func LoadManaged() (Managed, error) {
 	for _, root := range []registry.Key{registry.LOCAL_MACHINE, registry.CURRENT_USER} {
 		for name, into := range map[string]*map[string]map[string]any{"Enforced": &l.Enforced, "Preset": &l.Preset} {
 			if err := readSections(root, managedKey+`\`+name, into); err != nil {
-				return Managed{}, fmt.Errorf("read policy: %w", err)
+				return Managed{}, unread(managedKey, err)
 			}
 		}
 	}
