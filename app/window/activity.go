@@ -104,7 +104,7 @@ func (v *activity) turnTo(view string) {
 
 // whyNot opens the view that says why a mail of the mailbox was not saved.
 func (a *app) whyNot(ref string) {
-	a.open(PageActivity)
+	a.open(control.PageActivity)
 	if v, ok := a.current().(*activity); ok {
 		v.turnTo(viewWhy)
 		v.why.about(ref)
@@ -253,7 +253,7 @@ func (v *activity) itemsCame(items []control.QueueItem, err error) {
 // both shows a list with the detail beside it.
 func (v *activity) both(list fyne.CanvasObject) {
 	v.put(container.New(&pair{least: 340}, well(list), well(v.detail)))
-	if v.a.page == PageActivity {
+	if v.a.page == control.PageActivity {
 		v.a.focusMain(list)
 	}
 }

@@ -111,9 +111,9 @@ func (w *whyView) fix(y control.Why) fyne.CanvasObject {
 	case "resume":
 		act = do(func(ctx context.Context, g control.Agent) error { return g.Resume(ctx) })
 	case "rules", "folders", "window":
-		act = func() { a.open(PageRules) }
+		act = func() { a.open(control.PageRules) }
 	case "signin":
-		act = func() { a.open(PageHome) }
+		act = func() { a.open(control.PageHome) }
 	case "answer":
 		name, act = "window.do-decide", func() { w.show(y.State) }
 	case "wait":

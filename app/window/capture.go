@@ -220,7 +220,7 @@ func (c *capturer) settle() {
 	default:
 		c.put(empty(glyphCapture, c.a.t("window.capture-empty"), c.a.t("window.capture-empty-body")))
 	}
-	if len(c.mails) > 0 && c.a.page == PageCapture {
+	if len(c.mails) > 0 && c.a.page == control.PageCapture {
 		c.a.focusMain(c.place)
 	}
 }

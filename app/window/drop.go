@@ -20,7 +20,7 @@ func (a *app) dropped(_ fyne.Position, files []fyne.URI) {
 		}
 	}
 	if len(paths) > 0 {
-		a.open(PageCapture)
+		a.open(control.PageCapture)
 		a.saveFiles(paths)
 	}
 }

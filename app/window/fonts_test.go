@@ -112,7 +112,7 @@ func letters(t *testing.T, lang string) string {
 func TestWithoutFont(t *testing.T) {
 	agent := busyAgent()
 	agent.Options[2].Value, agent.Options[2].Values = "ja", []string{"", "de", "en", "ja"}
-	r := newRig(t, stage{lang: "ja", page: PageSettings, agent: agent, noFont: true})
+	r := newRig(t, stage{lang: "ja", page: control.PageSettings, agent: agent, noFont: true})
 	r.settle()
 	if r.a.loc.Lang() != "en" {
 		t.Errorf("the window speaks %s", r.a.loc.Lang())

@@ -166,7 +166,7 @@ func (h *home) do(action string) {
 	case actSetUp:
 		h.a.setUp()
 	case actDecide:
-		h.a.open(PageActivity)
+		h.a.open(control.PageActivity)
 	}
 }
 

@@ -241,7 +241,7 @@ func (r *rig) told(call string) {
 func TestShortcuts(t *testing.T) {
 	r := newRig(t, stage{lang: "en", agent: busyAgent()})
 	for i, p := range control.Pages {
-		r.a.open(PageHome)
+		r.a.open(control.PageHome)
 		test.TapCanvas(r.a.win.Canvas(), fyne.NewPos(600, 5))
 		r.shortcut(fyne.KeyName(fmt.Sprint(i + 1)))
 		if r.a.page != p {
@@ -262,7 +262,7 @@ func TestShortcuts(t *testing.T) {
 // TestFocusStays moves a rule with the keyboard, twice: the focus stays on the arrow. Escape closes
 // what is over the page, whatever has the focus.
 func TestFocusStays(t *testing.T) {
-	r := newRig(t, stage{lang: "en", page: PageRules, agent: busyAgent()})
+	r := newRig(t, stage{lang: "en", page: control.PageRules, agent: busyAgent()})
 	p := r.a.current().(*rulesPage)
 	r.until("the rules", func() bool { return p.loaded })
 	var arrows []*button

@@ -27,7 +27,7 @@ func (a *app) shortcuts() {
 			a.closeSheet()
 		}
 	})
-	c.AddShortcut(&desktop.CustomShortcut{KeyName: fyne.KeyF1}, func(fyne.Shortcut) { a.turnTo(PageHelp) })
+	c.AddShortcut(&desktop.CustomShortcut{KeyName: fyne.KeyF1}, func(fyne.Shortcut) { a.turnTo(control.PageHelp) })
 }
 
 // turnTo opens a page from the keyboard, which then works on that page.

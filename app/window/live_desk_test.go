@@ -101,7 +101,7 @@ func TestJ05OnlySalesforceTurns(t *testing.T) {
 	l.config["mail"]["imap"] = l.mail.Addr
 	l.company()()
 	l.signedIn()
-	r := l.window(PageHome)
+	r := l.window(control.PageHome)
 	h := r.a.current().(*home)
 	r.wait("an agent that is up to date", func() bool {
 		return r.a.status.State == control.UpToDate && r.a.status.Company.Stage == control.StageActive && h.view.Lines[3].Last != "" && h.view.Lines[2].Last != ""
@@ -156,7 +156,7 @@ func TestJ09SwitchInTheWindow(t *testing.T) {
 	place := desktop.Place{Program: program, ConfigHome: filepath.Join(home, ".config"), DataHome: filepath.Join(home, ".local/share"), Home: home}
 	l.start = desktop.NewAutostart(place)
 	l.signedIn()
-	r := l.window(PageSettings)
+	r := l.window(control.PageSettings)
 	s := r.a.current().(*settings)
 	box := func() *check {
 		for _, f := range focusables([]fyne.CanvasObject{s.agent}) {
@@ -169,7 +169,7 @@ func TestJ09SwitchInTheWindow(t *testing.T) {
 	shows := func(want bool) {
 		t.Helper()
 		r.wait("the switch", func() bool {
-			r.a.open(PageSettings)
+			r.a.open(control.PageSettings)
 			r.settle()
 			return box() != nil && box().Checked == want
 		})
@@ -223,7 +223,7 @@ func (r *rig) because(id, cause, button string) {
 // picked asks about a mail of the inbox that is picked instead of pasted.
 func (r *rig) picked(subject, cause, button string) {
 	r.t.Helper()
-	r.a.open(PageCapture)
+	r.a.open(control.PageCapture)
 	c := r.a.current().(*capturer)
 	r.wait("the mailbox", func() bool { return len(c.mails) > 0 })
 	c.list.Select(slices.IndexFunc(c.mails, func(m control.Mail) bool { return m.Subject == subject }))
@@ -231,7 +231,7 @@ func (r *rig) picked(subject, cause, button string) {
 	r.hit("Why not saved?")
 	r.says(r.a.reason(cause))
 	r.says(button)
-	if r.a.page != PageActivity {
+	if r.a.page != control.PageActivity {
 		r.t.Errorf("the page is %s", r.a.page)
 	}
 }
@@ -245,7 +245,7 @@ func TestJ10EveryCause(t *testing.T) {
 		c.Automatic, c.Days, c.Folders, c.Block = true, 7, []string{"INBOX"}, []string{"rival.example"}
 		c.Words, c.Rules = []string{"attorney"}, []capture.Rule{{ID: "all", Action: capture.Allow}}
 	})
-	r := l.window(PageActivity)
+	r := l.window(control.PageActivity)
 	r.hit("Why not saved?")
 	for _, m := range []struct {
 		folder        string
@@ -290,7 +290,7 @@ func TestJ10NoPermissionInTheWindow(t *testing.T) {
 	l.org.HideObjects = []string{"EmailMessage", "Task"}
 	l.signedIn()
 	l.receive("Salesforce", letter{subject: "nowhere"})
-	r := l.window(PageActivity)
+	r := l.window(control.PageActivity)
 	r.hit("Why not saved?")
 	r.because(letter{subject: "nowhere"}.id(), string(fault.NothingSavable), "Copy request for IT")
 	r.hit("Copy request for IT")

@@ -27,7 +27,7 @@ func TestC02PickThree(t *testing.T) {
 	}
 	l.receive("INBOX", letter{subject: "Lunch", from: "Max <max@friend.example>"})
 	l.signedIn()
-	r := l.window(PageCapture)
+	r := l.window(control.PageCapture)
 	c := r.a.current().(*capturer)
 	r.wait("the mailbox", func() bool { return len(c.mails) == 6 })
 	if v := c.row(0); v.Title != "Max" || v.Sub != "Lunch" || v.Right == "" {
@@ -41,7 +41,7 @@ func TestC02PickThree(t *testing.T) {
 	r.a.win.Canvas().Focus(c.list)
 	r.press(fyne.KeySpace, fyne.KeyDown, fyne.KeySpace, fyne.KeyDown, fyne.KeyDown, fyne.KeySpace)
 	r.hit("Save 3 mails")
-	r.a.open(PageActivity)
+	r.a.open(control.PageActivity)
 	v := r.a.current().(*activity)
 	r.settle()
 	r.hit("Waiting")
@@ -51,7 +51,7 @@ func TestC02PickThree(t *testing.T) {
 	}
 
 	l.cloud.Heal()
-	r.a.open(PageHome)
+	r.a.open(control.PageHome)
 	r.hit("Check now")
 	r.wait("three records", func() bool { return len(l.saved()) == 3 && r.a.status.Counts.Captured == 3 })
 	for _, subject := range []string{"Offer 5", "Offer 4", "Offer 2"} {
@@ -59,7 +59,7 @@ func TestC02PickThree(t *testing.T) {
 			t.Errorf("records %v", l.saved())
 		}
 	}
-	r.a.open(PageActivity)
+	r.a.open(control.PageActivity)
 	r.hit("Saved")
 	r.wait("three lines of the journal", func() bool { return len(v.lines) == 3 })
 }
@@ -75,7 +75,7 @@ func TestC03LookAndGo(t *testing.T) {
 	l.dovecot.Append(t, liveUser, "INBOX", []byte(files))
 	l.signedIn()
 	l.org.ForgetCalls()
-	r := l.window(PageCapture)
+	r := l.window(control.PageCapture)
 	c := r.a.current().(*capturer)
 	r.wait("the mailbox", func() bool { return len(c.mails) == 2 })
 	c.list.Select(0)
@@ -89,7 +89,7 @@ func TestC03LookAndGo(t *testing.T) {
 	r.says("1 mail picked")
 	r.press(fyne.KeySpace) // and taken back
 	r.says("0 mails picked")
-	r.a.open(PageHome)
+	r.a.open(control.PageHome)
 	r.settle()
 	if all := l.writes(); len(all) != 0 {
 		t.Errorf("Salesforce was asked to %q", all)
@@ -146,7 +146,7 @@ func TestD02EditCountsAtOnce(t *testing.T) {
 	l.choose(func(c *capture.Choices) {
 		c.Rules = []capture.Rule{{ID: "r1", Name: "Offers", Action: capture.Allow, Words: []string{"offer"}}}
 	})
-	r := l.window(PageRules)
+	r := l.window(control.PageRules)
 	p := r.a.current().(*rulesPage)
 	r.wait("the rules", func() bool { return p.loaded })
 	r.hit("Try my rules")
@@ -183,7 +183,7 @@ func TestD05ListActsAtOnce(t *testing.T) {
 		c.Automatic, c.Rules = true, []capture.Rule{{ID: "all", Action: capture.Allow}}
 	})
 	l.receive("INBOX", letter{subject: "Before", from: "eve@pest.example"})
-	r := l.window(PageRules)
+	r := l.window(control.PageRules)
 	p := r.a.current().(*rulesPage)
 	r.wait("the mail before", func() bool { return p.loaded && l.saved()["Before"] == 1 })
 
@@ -238,7 +238,7 @@ func TestM05AnyScript(t *testing.T) {
 	l.receive("Projekte/&bXc-", letter{from: mime.QEncoding.Encode("utf-8", name) + " <j@acme.example>", subject: mime.BEncoding.Encode("utf-8", subject), body: body})
 	l.org.AddContact("J", "j@acme.example", "")
 	l.signedIn()
-	r := l.window(PageCapture)
+	r := l.window(control.PageCapture)
 	c := r.a.current().(*capturer)
 	r.wait("the folders", func() bool { return len(c.folders) > 2 })
 	for i, f := range c.folders {

@@ -36,17 +36,17 @@ func TestCompanyEnablesAtLast(t *testing.T) {
 	r.wait("the company's turn", func() bool { return r.a.guide.step == stepWait && r.a.status.Company.Stage == control.StageWaiting })
 	r.says(r.a.t("company." + control.StageWaiting))
 	r.hit("Go on later")
-	r.a.open(PageHome)
+	r.a.open(control.PageHome)
 	title, _, _ := r.a.loc.Fault(fault.NotProvisioned)
 	r.says(strings.TrimSuffix(title, "."))
-	r.a.open(PageActivity)
+	r.a.open(control.PageActivity)
 	r.settle()
 	r.hit("Why not saved?")
 	r.because(letter{subject: "It can wait"}.id(), string(fault.NotProvisioned), "Copy request for IT")
 	if s := r.a.status; s.Counts.Seen != 0 || len(l.saved()) != 0 {
 		t.Errorf("not enabled, and %+v", s.Counts)
 	}
-	r.a.open(PageHome)
+	r.a.open(control.PageHome)
 	r.a.setUp() // it stands where it was
 	if r.a.guide.step != stepWait {
 		t.Errorf("the first run stands at %s", r.a.guide.step)

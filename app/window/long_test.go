@@ -20,7 +20,7 @@ func TestLongListIsVirtual(t *testing.T) {
 		line.ID, line.At = int64(10_000-i), now.Add(-time.Duration(i)*13*time.Minute)
 		agent.Sent = append(agent.Sent, line)
 	}
-	r := newRig(t, stage{lang: "en", page: PageActivity, agent: agent})
+	r := newRig(t, stage{lang: "en", page: control.PageActivity, agent: agent})
 	v := r.a.current().(*activity)
 	tabOf(viewSaved)(r)
 	r.until("the journal", func() bool { return len(v.lines) == 10_000 })
@@ -62,7 +62,7 @@ func TestMoreMails(t *testing.T) {
 	for i := len(agent.Mailbox); i < mailsAtOnce; i++ {
 		agent.Mailbox = append(agent.Mailbox, control.Mail{Ref: fmt.Sprint("ref-", i), From: "ann@example.com", Date: now})
 	}
-	r := newRig(t, stage{lang: "en", page: PageCapture, agent: agent})
+	r := newRig(t, stage{lang: "en", page: control.PageCapture, agent: agent})
 	c := r.a.current().(*capturer)
 	r.until("mails", func() bool { return len(c.mails) == mailsAtOnce })
 	r.settle()
@@ -81,7 +81,7 @@ func TestMoreMails(t *testing.T) {
 func TestServerCannotSearch(t *testing.T) {
 	agent := busyAgent()
 	agent.Partial = true
-	r := newRig(t, stage{lang: "en", page: PageCapture, agent: agent})
+	r := newRig(t, stage{lang: "en", page: control.PageCapture, agent: agent})
 	c := r.a.current().(*capturer)
 	r.until("mails", func() bool { return len(c.mails) > 0 })
 	r.settle()

@@ -22,7 +22,7 @@ import (
 // TestC02C04Pick picks three mails with the keyboard and saves them, following their conversations.
 // The list stays where it is and shows how it goes on.
 func TestC02C04Pick(t *testing.T) {
-	r := newRig(t, stage{lang: "en", page: PageCapture, agent: busyAgent()})
+	r := newRig(t, stage{lang: "en", page: control.PageCapture, agent: busyAgent()})
 	r.agent.Result = control.CaptureResult{Queued: 3}
 	c := r.a.current().(*capturer)
 	r.until("mails", func() bool { return len(c.mails) > 0 })
@@ -56,7 +56,7 @@ func TestC02C04Pick(t *testing.T) {
 
 // TestC03Preview shows what would be saved before anything is, and leaves no trace.
 func TestC03Preview(t *testing.T) {
-	r := newRig(t, stage{lang: "en", page: PageCapture, agent: busyAgent()})
+	r := newRig(t, stage{lang: "en", page: control.PageCapture, agent: busyAgent()})
 	c := r.a.current().(*capturer)
 	r.until("mails", func() bool { return len(c.mails) > 0 })
 	c.list.Select(1)
@@ -82,7 +82,7 @@ func TestC03Preview(t *testing.T) {
 
 // TestSearchAndFolders asks the server for what was typed, in the folder chosen.
 func TestSearchAndFolders(t *testing.T) {
-	r := newRig(t, stage{lang: "en", page: PageCapture, agent: busyAgent()})
+	r := newRig(t, stage{lang: "en", page: control.PageCapture, agent: busyAgent()})
 	c := r.a.current().(*capturer)
 	r.until("folders", func() bool { return len(c.folder.Options) == 4 })
 	if !slices.Equal(c.folder.Options, []string{"Inbox", "Sent mail", "Projekte/Werft Nord", "All mail"}) {
@@ -105,7 +105,7 @@ func TestC07Drop(t *testing.T) {
 	}
 	r.a.dropped(fyne.Position{}, []fyne.URI{storage.NewFileURI(mail)})
 	r.told("file 15")
-	if r.a.page != PageCapture {
+	if r.a.page != control.PageCapture {
 		t.Errorf("the page is %s", r.a.page)
 	}
 	r.a.dropped(fyne.Position{}, []fyne.URI{storage.NewFileURI(t.TempDir())})
@@ -119,7 +119,7 @@ func TestC07Drop(t *testing.T) {
 
 // TestAnswerOutlivesNews: mail that comes in between leaves alone what somebody is about to answer.
 func TestAnswerOutlivesNews(t *testing.T) {
-	r := newRig(t, stage{lang: "en", page: PageActivity, agent: busyAgent()})
+	r := newRig(t, stage{lang: "en", page: control.PageActivity, agent: busyAgent()})
 	v := r.a.current().(*activity)
 	r.until("an item", func() bool { return len(v.items) > 0 && len(v.detail.Objects) > 0 })
 	before, turn := v.detail.Objects[0], v.turn
@@ -151,7 +151,7 @@ func TestC07FilePicker(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	r := newRig(t, stage{lang: "en", page: PageCapture, agent: busyAgent()})
+	r := newRig(t, stage{lang: "en", page: control.PageCapture, agent: busyAgent()})
 	r.settle()
 	r.hit("Mail file …")
 	r.settle()
@@ -200,7 +200,7 @@ func TestDecide(t *testing.T) {
 		{2, "Save without a record", "unlinked 73"},
 	} {
 		t.Run(fmt.Sprint(i, one.hit), func(t *testing.T) {
-			r := newRig(t, stage{lang: "en", page: PageActivity, agent: busyAgent()})
+			r := newRig(t, stage{lang: "en", page: control.PageActivity, agent: busyAgent()})
 			v := r.a.current().(*activity)
 			r.until("items", func() bool { return len(v.items) == 3 })
 			v.list.Select(one.item)
@@ -212,7 +212,7 @@ func TestDecide(t *testing.T) {
 
 // TestC06G08Undo deletes from Salesforce only after a second question, and opens the record.
 func TestC06G08Undo(t *testing.T) {
-	r := newRig(t, stage{lang: "en", page: PageActivity, agent: busyAgent()})
+	r := newRig(t, stage{lang: "en", page: control.PageActivity, agent: busyAgent()})
 	v := r.a.current().(*activity)
 	v.tabs.choose(viewSaved)
 	v.choose(viewSaved)
@@ -235,19 +235,19 @@ func TestC06G08Undo(t *testing.T) {
 
 // TestJ10Why answers why a mail was not saved, with the button that changes it.
 func TestJ10Why(t *testing.T) {
-	r := newRig(t, stage{lang: "en", page: PageActivity, agent: busyAgent()})
+	r := newRig(t, stage{lang: "en", page: control.PageActivity, agent: busyAgent()})
 	askWhy(r)
 	r.told("why <canary@example.com>")
 	r.settle()
 	r.hit("Change the rules")
-	if r.a.page != PageRules {
+	if r.a.page != control.PageRules {
 		t.Errorf("the page is %s", r.a.page)
 	}
 }
 
 // TestD01D02RulesActWhenPutToUse edits a draft that counts anew and acts only when it is put to use.
 func TestD01D02RulesActWhenPutToUse(t *testing.T) {
-	r := newRig(t, stage{lang: "en", page: PageRules, agent: busyAgent()})
+	r := newRig(t, stage{lang: "en", page: control.PageRules, agent: busyAgent()})
 	p := r.a.current().(*rulesPage)
 	r.until("the rules", func() bool { return p.loaded })
 	r.hit("Try my rules")
@@ -270,7 +270,7 @@ func TestD01D02RulesActWhenPutToUse(t *testing.T) {
 
 // TestD05LockedEntries shows where an entry of the blocklist comes from, and no way to take a locked one out.
 func TestD05LockedEntries(t *testing.T) {
-	r := newRig(t, stage{lang: "en", page: PageRules, agent: busyAgent()})
+	r := newRig(t, stage{lang: "en", page: control.PageRules, agent: busyAgent()})
 	p := r.a.current().(*rulesPage)
 	r.until("the rules", func() bool { return p.loaded })
 	var buttons, all []string
@@ -374,7 +374,7 @@ func TestGuideStep(t *testing.T) {
 // that was shown, and leads back to what was in view.
 func TestOpenedLink(t *testing.T) {
 	for button, join := range map[string]bool{"Join": true, "No, forget the link": false} {
-		r := newRig(t, stage{lang: "en", page: PageRules, agent: busyAgent()})
+		r := newRig(t, stage{lang: "en", page: control.PageRules, agent: busyAgent()})
 		r.settle()
 		r.agent.Set(*offered(busyStatus()))
 		r.until("the question", func() bool { return r.a.guide != nil && r.a.guide.offer != "" })
@@ -384,7 +384,7 @@ func TestOpenedLink(t *testing.T) {
 		}
 		r.hit(button)
 		r.told(fmt.Sprintf("offer-answer %s %t", controltest.OfferServer, join))
-		r.until("the page as before", func() bool { return r.a.guide == nil && r.a.page == PageRules })
+		r.until("the page as before", func() bool { return r.a.guide == nil && r.a.page == control.PageRules })
 	}
 }
 
@@ -452,11 +452,11 @@ func TestAgentComesAndGoes(t *testing.T) {
 	if !strings.Contains(said(), "Hawser is not running") {
 		t.Errorf("without an agent the window says\n%s", said())
 	}
-	r.a.open(PageHelp)
+	r.a.open(control.PageHelp)
 	if strings.Contains(said(), "Hawser is not running") {
 		t.Error("help needs an agent")
 	}
-	r.a.open(PageHome)
+	r.a.open(control.PageHome)
 	r.serve(busyAgent())
 	r.until("an agent", func() bool { return r.a.agent != nil })
 	if !strings.Contains(said(), "Up to date") {
@@ -513,7 +513,7 @@ func TestRuleSummaries(t *testing.T) {
 func TestLanguage(t *testing.T) {
 	agent := busyAgent()
 	agent.Options[2].Value = "de"
-	r := newRig(t, stage{lang: "en", page: PageSettings, agent: agent})
+	r := newRig(t, stage{lang: "en", page: control.PageSettings, agent: agent})
 	r.until("German", func() bool { return r.a.loc.Lang() == "de" })
 	r.settle()
 	if !slices.ContainsFunc(texts(r.a.win.Content()), func(s said) bool { return s.text == "Einstellungen" }) {

@@ -11,6 +11,7 @@ import (
 	"testing/fstest"
 	"unicode"
 
+	"hawser/app/control"
 	"hawser/app/text"
 	"hawser/assets"
 )
@@ -171,7 +172,7 @@ func TestM04EveryTextIsTranslated(t *testing.T) {
 			found := 0
 			for _, root := range r.roots() {
 				for _, one := range texts(root) {
-					if r.a.page == PageHelp && strings.Contains(guide.String(), one.text) {
+					if r.a.page == control.PageHelp && strings.Contains(guide.String(), one.text) {
 						continue
 					}
 					if strings.ContainsAny(one.text, "åéíöü") {

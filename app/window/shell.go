@@ -49,12 +49,12 @@ func (s *shell) object() fyne.CanvasObject { return s.all }
 
 // column lists the pages below the program's name.
 func (s *shell) column() fyne.CanvasObject {
-	glyphs := map[string]mark{PageHome: glyphHome, PageCapture: glyphCapture, PageActivity: glyphActivity, PageRules: glyphRules,
-		PageCalendar: glyphCalendar, PageSettings: glyphSettings, PageHelp: glyphHelp}
+	glyphs := map[string]mark{control.PageHome: glyphHome, control.PageCapture: glyphCapture, control.PageActivity: glyphActivity, control.PageRules: glyphRules,
+		control.PageCalendar: glyphCalendar, control.PageSettings: glyphSettings, control.PageHelp: glyphHelp}
 	list := rows(2)
 	for _, p := range control.Pages {
 		s.items[p] = newNavItem(s.a.t("window.page-"+p), glyphs[p], func() { s.a.open(p) })
-		if p == PageSettings {
+		if p == control.PageSettings {
 			list.Add(gapOf(gap))
 		}
 		list.Add(s.items[p])
@@ -102,7 +102,7 @@ func (s *shell) put(page string, o fyne.CanvasObject) {
 func (s *shell) mark(page string) {
 	for p, it := range s.items {
 		badge := 0
-		if p == PageActivity {
+		if p == control.PageActivity {
 			badge = s.a.status.Counts.NeedsYou
 		}
 		it.set(p == page, badge)

@@ -58,22 +58,22 @@ func scenes() []scene {
 		{"home-paused", stage{status: pausedStatus()}, func(r *rig) { r.a.shell.notify(toneBusy, r.a.t("window.do-checked")) }},
 		{"home-pause", stage{}, func(r *rig) { r.a.current().(*home).pauses() }},
 		{"home-sign-in", stage{status: troubled()}, func(r *rig) { r.agent.Steps, r.agent.Hang = browserSteps, true; r.a.signIn(sideMail) }},
-		{"capture", stage{page: PageCapture}, pickThree},
-		{"capture-empty", stage{page: PageCapture, agent: idleAgent()}, nil},
-		{"capture-none", stage{page: PageCapture, agent: idleAgent()}, func(r *rig) {
+		{"capture", stage{page: control.PageCapture}, pickThree},
+		{"capture-empty", stage{page: control.PageCapture, agent: idleAgent()}, nil},
+		{"capture-none", stage{page: control.PageCapture, agent: idleAgent()}, func(r *rig) {
 			c := r.a.current().(*capturer)
 			c.search.SetText("Angebot")
 			c.search.OnSubmitted("Angebot")
 		}},
-		{"capture-trouble", stage{page: PageCapture, agent: failing("mails", fault.Offline)}, nil},
-		{"capture-left", stage{page: PageCapture, agent: otherwise()}, func(r *rig) { r.a.current().(*capturer).list.Select(0) }},
-		{"capture-sent", stage{page: PageCapture}, func(r *rig) {
+		{"capture-trouble", stage{page: control.PageCapture, agent: failing("mails", fault.Offline)}, nil},
+		{"capture-left", stage{page: control.PageCapture, agent: otherwise()}, func(r *rig) { r.a.current().(*capturer).list.Select(0) }},
+		{"capture-sent", stage{page: control.PageCapture}, func(r *rig) {
 			pickThree(r)
 			r.agent.Result = control.CaptureResult{Queued: 2, Already: 1, Gone: 1}
 			c := r.a.current().(*capturer)
 			c.save(c.bar.request())
 		}},
-		{"capture-file", stage{page: PageCapture}, func(r *rig) {
+		{"capture-file", stage{page: control.PageCapture}, func(r *rig) {
 			home := r.t.TempDir()
 			r.t.Setenv("HOME", home)
 			r.t.Setenv("USERPROFILE", home)
@@ -84,36 +84,36 @@ func scenes() []scene {
 			}
 			r.a.current().(*capturer).pickFile()
 		}},
-		{"needs-you", stage{page: PageActivity}, nil},
-		{"needs-you-person", stage{page: PageActivity}, func(r *rig) { r.a.current().(*activity).list.Select(1) }},
-		{"needs-you-none", stage{page: PageActivity, agent: idleAgent()}, tabOf(viewNeedsYou)},
-		{"saved-none", stage{page: PageActivity, agent: idleAgent()}, tabOf(viewSaved)},
-		{"held-none", stage{page: PageActivity, agent: idleAgent()}, tabOf(viewHeld)},
-		{"left-none", stage{page: PageActivity, agent: idleAgent()}, tabOf(viewLeft)},
-		{"followed-none", stage{page: PageActivity, agent: idleAgent()}, tabOf(viewThreads)},
-		{"activity-trouble", stage{page: PageActivity, agent: failing("journal", fault.Internal)}, tabOf(viewSaved)},
-		{"saved", stage{page: PageActivity}, tabOf(viewSaved)},
-		{"undo", stage{page: PageActivity}, undoFirst},
-		{"waiting", stage{page: PageActivity}, tabOf(viewWaiting)},
-		{"held", stage{page: PageActivity}, tabOf(viewHeld)},
-		{"left", stage{page: PageActivity}, tabOf(viewLeft)},
-		{"followed", stage{page: PageActivity}, tabOf(viewThreads)},
-		{"why", stage{page: PageActivity}, askWhy},
-		{"rules", stage{page: PageRules}, tryRules},
-		{"rules-none", stage{page: PageRules, agent: idleAgent()}, nil},
-		{"rules-trouble", stage{page: PageRules, agent: failing("chosen", fault.Internal)}, nil},
-		{"rule-edit", stage{page: PageRules}, editRule},
-		{"tried", stage{page: PageRules}, func(r *rig) { tryRules(r); r.settle(); r.a.showTried(*r.a.current().(*rulesPage).tried) }},
-		{"tried-one", stage{page: PageRules}, func(r *rig) {
+		{"needs-you", stage{page: control.PageActivity}, nil},
+		{"needs-you-person", stage{page: control.PageActivity}, func(r *rig) { r.a.current().(*activity).list.Select(1) }},
+		{"needs-you-none", stage{page: control.PageActivity, agent: idleAgent()}, tabOf(viewNeedsYou)},
+		{"saved-none", stage{page: control.PageActivity, agent: idleAgent()}, tabOf(viewSaved)},
+		{"held-none", stage{page: control.PageActivity, agent: idleAgent()}, tabOf(viewHeld)},
+		{"left-none", stage{page: control.PageActivity, agent: idleAgent()}, tabOf(viewLeft)},
+		{"followed-none", stage{page: control.PageActivity, agent: idleAgent()}, tabOf(viewThreads)},
+		{"activity-trouble", stage{page: control.PageActivity, agent: failing("journal", fault.Internal)}, tabOf(viewSaved)},
+		{"saved", stage{page: control.PageActivity}, tabOf(viewSaved)},
+		{"undo", stage{page: control.PageActivity}, undoFirst},
+		{"waiting", stage{page: control.PageActivity}, tabOf(viewWaiting)},
+		{"held", stage{page: control.PageActivity}, tabOf(viewHeld)},
+		{"left", stage{page: control.PageActivity}, tabOf(viewLeft)},
+		{"followed", stage{page: control.PageActivity}, tabOf(viewThreads)},
+		{"why", stage{page: control.PageActivity}, askWhy},
+		{"rules", stage{page: control.PageRules}, tryRules},
+		{"rules-none", stage{page: control.PageRules, agent: idleAgent()}, nil},
+		{"rules-trouble", stage{page: control.PageRules, agent: failing("chosen", fault.Internal)}, nil},
+		{"rule-edit", stage{page: control.PageRules}, editRule},
+		{"tried", stage{page: control.PageRules}, func(r *rig) { tryRules(r); r.settle(); r.a.showTried(*r.a.current().(*rulesPage).tried) }},
+		{"tried-one", stage{page: control.PageRules}, func(r *rig) {
 			tryRules(r)
 			r.settle()
 			r.a.showTried(*r.a.current().(*rulesPage).tried)
 			r.a.win.Canvas().Focused().(*rowList).Select(1)
 		}},
-		{"calendar", stage{page: PageCalendar}, nil},
-		{"settings", stage{page: PageSettings}, nil},
-		{"sign-out", stage{page: PageSettings}, func(r *rig) { r.hit(r.a.t("window.signout-mail")) }},
-		{"forget", stage{page: PageSettings}, func(r *rig) {
+		{"calendar", stage{page: control.PageCalendar}, nil},
+		{"settings", stage{page: control.PageSettings}, nil},
+		{"sign-out", stage{page: control.PageSettings}, func(r *rig) { r.hit(r.a.t("window.signout-mail")) }},
+		{"forget", stage{page: control.PageSettings}, func(r *rig) {
 			r.agent.Erased = control.Forgotten{Removed: 4, Records: r.agent.Sent[:2]}
 			for _, f := range reachable(r.a.win.Content()) {
 				if e, ok := f.(*field); ok && e.PlaceHolder == r.a.t("window.forget-hint") {
@@ -122,12 +122,12 @@ func scenes() []scene {
 				}
 			}
 		}},
-		{"help", stage{page: PageHelp}, nil},
-		{"help-table", stage{page: PageHelp}, func(r *rig) { r.a.current().(*help).read("configuration") }},
-		{"about", stage{page: PageHelp}, func(r *rig) { r.a.current().(*help).read(aboutPage) }},
-		{"licences", stage{page: PageHelp}, func(r *rig) { r.a.current().(*help).about.licences() }},
-		{"help-design", stage{page: PageHelp}, func(r *rig) { r.a.current().(*help).read("design") }},
-		{"gone", stage{page: PageHome}, func(r *rig) { r.a.lost() }},
+		{"help", stage{page: control.PageHelp}, nil},
+		{"help-table", stage{page: control.PageHelp}, func(r *rig) { r.a.current().(*help).read("configuration") }},
+		{"about", stage{page: control.PageHelp}, func(r *rig) { r.a.current().(*help).read(aboutPage) }},
+		{"licences", stage{page: control.PageHelp}, func(r *rig) { r.a.current().(*help).about.licences() }},
+		{"help-design", stage{page: control.PageHelp}, func(r *rig) { r.a.current().(*help).read("design") }},
+		{"gone", stage{page: control.PageHome}, func(r *rig) { r.a.lost() }},
 	}
 }
 

@@ -16,17 +16,6 @@ import (
 	"hawser/sync/fault"
 )
 
-// Pages of the window, as its -page argument names them.
-const (
-	PageHome     = control.PageHome
-	PageCapture  = control.PageCapture
-	PageActivity = control.PageActivity
-	PageRules    = control.PageRules
-	PageCalendar = control.PageCalendar
-	PageSettings = control.PageSettings
-	PageHelp     = control.PageHelp
-)
-
 // redial is how long the window waits before it looks for an agent that was not there.
 const redial = time.Second
 
@@ -111,7 +100,7 @@ func newApp(ctx context.Context, f fyne.App, w fyne.Window, cfg Config) *app {
 		cfg.texts = text.New
 	}
 	if !slices.Contains(control.Pages, cfg.Page) {
-		cfg.Page = PageHome
+		cfg.Page = control.PageHome
 	}
 	a := &app{cfg: cfg, fyne: f, win: w, ctx: ctx}
 	a.look = loadLook(f.Preferences())
@@ -282,17 +271,17 @@ func (a *app) current() screen {
 // screen makes a page at its first use.
 func (a *app) screen(page string) screen {
 	switch page {
-	case PageCapture:
+	case control.PageCapture:
 		return newCapture(a)
-	case PageActivity:
+	case control.PageActivity:
 		return newActivity(a)
-	case PageRules:
+	case control.PageRules:
 		return newRules(a)
-	case PageCalendar:
+	case control.PageCalendar:
 		return newCalendar(a)
-	case PageSettings:
+	case control.PageSettings:
 		return newSettings(a)
-	case PageHelp:
+	case control.PageHelp:
 		return newHelp(a)
 	default:
 		return newHome(a)
@@ -302,13 +291,13 @@ func (a *app) screen(page string) screen {
 // open brings a page to view.
 func (a *app) open(page string) {
 	if !slices.Contains(control.Pages, page) {
-		page = PageHome
+		page = control.PageHome
 	}
 	if page != a.page {
 		a.shell.left()
 	}
 	a.page = page
-	if a.known && a.agent == nil && page != PageHelp { // help needs nobody
+	if a.known && a.agent == nil && page != control.PageHelp { // help needs nobody
 		a.shell.gone()
 		return
 	}
